@@ -1,0 +1,74 @@
+"""What can go wrong on the way to a server, as sentences that say what to do next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sealwire.core.errors import Code, SealwireError
+from sealwire.v1.envelope_pb2 import Status
+
+UNSIGNED_SENTENCE: Final = (
+    "No signed answer came back ({code}: {details}). Whether the request took effect is unknown; "
+    "check that the server runs and is reachable, then look before you repeat it."
+)
+_CODES: Final = {int(code): code for code in Code}
+
+
+class TransportError(SealwireError):
+    """No signed answer arrived; the status proves nothing about the effect."""
+
+    reason = "TRANSPORT"
+
+
+class RemoteError(SealwireError):
+    """The server refused or failed, and signed that it did."""
+
+    reason = "REMOTE"
+
+    def __init__(self, status: Status, message: str) -> None:
+        """Keep the signed status beside the sentence for people."""
+        super().__init__(message)
+        self.code = _CODES.get(status.code, Code.UNKNOWN)
+        self.status_reason = status.reason
+
+
+class UnauthenticatedError(RemoteError):
+    """The server does not take the request as authentic."""
+
+
+class ForbiddenError(RemoteError):
+    """The caller may not do this, or it does not exist."""
+
+
+class MissingError(RemoteError):
+    """The thing does not exist."""
+
+
+class InvalidRequestError(RemoteError):
+    """The server refused the request's form."""
+
+
+_KINDS: Final[dict[int, type[RemoteError]]] = {
+    Code.UNAUTHENTICATED: UnauthenticatedError,
+    Code.PERMISSION_DENIED: ForbiddenError,
+    Code.NOT_FOUND: MissingError,
+    Code.INVALID_ARGUMENT: InvalidRequestError,
+}
+
+_ADVICE: Final[dict[int, str]] = {
+    Code.UNAUTHENTICATED: (
+        " Check that this profile belongs to this server, that its key was not revoked, and the"
+        " clock: the server's is {ahead} of this machine's."
+    ),
+    Code.PERMISSION_DENIED: " Ask the owner of the namespace.",
+    Code.RESOURCE_EXHAUSTED: " Wait a little before you try again.",
+    Code.UNAVAILABLE: " Nothing was acknowledged; try again.",
+}
+
+
+def remote_error(status: Status, *, server_ahead_ms: int) -> RemoteError:
+    """Return the exception of a verified status; `server_ahead_ms` compares the two clocks."""
+    kind = _KINDS.get(status.code, RemoteError)
+    side = "ahead" if server_ahead_ms >= 0 else "behind"
+    ahead = f"{abs(server_ahead_ms) / 1000:.1f} s {side}"
+    return kind(status, status.message + _ADVICE.get(status.code, "").format(ahead=ahead))

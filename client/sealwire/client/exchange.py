@@ -1,0 +1,175 @@
+"""One RPC as the client sees it: sign what goes out, verify what comes back. No I/O.
+
+The blocking and the asyncio channel both drive this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.message import Message
+
+from sealwire.client.errors import UNSIGNED_SENTENCE, TransportError, remote_error
+from sealwire.core.envelope import digest, parse_body
+from sealwire.core.errors import Code, MalformedError, SealwireError
+from sealwire.core.keys import PublicKey
+from sealwire.core.policy import MethodPolicy, method_policy
+from sealwire.core.requests import RequestFactory, RequestStream
+from sealwire.core.responses import (
+    PRESENTED_KEY_METADATA_KEY,
+    STATUS_METADATA_KEY,
+    ResponseVerificationError,
+    open_response,
+    open_stream_response,
+)
+from sealwire.core.streams import StreamChain
+from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who signs, and whose answers count."""
+
+    requests: RequestFactory
+    server_key: PublicKey
+
+    def exchange(self, path: str) -> ClientExchange:
+        """Begin one RPC; PolicyError if the method has no policy."""
+        return ClientExchange(self, method_policy(path))
+
+
+@dataclass(slots=True)
+class ClientExchange:
+    """The state of one RPC."""
+
+    session: Session
+    method: MethodPolicy
+    _sent: list[bytes] = field(default_factory=list)
+    _answers: StreamChain = field(default_factory=StreamChain)
+    _stream: RequestStream | None = None
+
+    def metadata(self, extra: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
+        """Return the metadata to send: the caller's own, and the key where one is presented."""
+        own: Metadata = tuple(extra or ())
+        if self.method.presented_signer:
+            key = self.session.requests.signer.public_key
+            return (*own, (PRESENTED_KEY_METADATA_KEY, key.raw))
+        return own
+
+    def request(self, message: Message) -> bytes:
+        """Return the one signed request of a call."""
+        body = self._serialize(message)
+        return self._send(self.session.requests.unary(self.method.path, body))
+
+    def next_request(self, message: Message) -> bytes:
+        """Return the next signed message of a request stream."""
+        body = self._serialize(message)
+        return self._send(self._request_stream().message(body))
+
+    def close_requests(self) -> bytes:
+        """Return the closing statement of a request stream."""
+        return self._send(self._request_stream().close())
+
+    def response(self, data: bytes) -> Message:
+        """Return the verified answer of a call that answers with one message.
+
+        Raises:
+            ResponseVerificationError: unless it answers this call, all of it.
+        """
+        statement = open_response(
+            data,
+            server_key=self.session.server_key,
+            method=self.method.path,
+            request_digests=self._sent[-1:],
+        )
+        if not statement.HasField("body"):
+            raise ResponseVerificationError("The answer is a status where a body belongs.")
+        return self._parse(statement)
+
+    def next_response(self, data: bytes) -> Message:
+        """Return the next verified answer of a response stream."""
+        statement = self._open_next(data)
+        if not statement.HasField("body"):
+            raise ResponseVerificationError("The answer is a status where a body belongs.")
+        return self._parse(statement)
+
+    def end_responses(self, trailing: Iterable[tuple[str, str | bytes]] | None) -> None:
+        """Return if the server signed that the response stream is complete."""
+        data = _signed_status(trailing)
+        if data is None or self._open_next(data).status.code != Code.OK:
+            raise ResponseVerificationError(
+                "The stream of answers ended without the server's signature; it may be cut short."
+            )
+
+    def failure(
+        self,
+        code: grpc.StatusCode,
+        details: str | None,
+        trailing: Iterable[tuple[str, str | bytes]] | None,
+    ) -> SealwireError:
+        """Return the exception of a call that gRPC says has failed."""
+        data = _signed_status(trailing)
+        if data is None:
+            sentence = UNSIGNED_SENTENCE.format(code=code.name, details=details or "no details")
+            return TransportError(sentence)
+        try:
+            statement = self._open_status(data)
+        except ResponseVerificationError as error:
+            return error
+        ahead = statement.issued_at - self.session.requests.clock()
+        return remote_error(statement.status, server_ahead_ms=ahead)
+
+    def _open_status(self, data: bytes) -> ResponseStatement:
+        if self.method.response_streaming:
+            statement = self._open_next(data)
+        else:
+            statement = open_response(
+                data,
+                server_key=self.session.server_key,
+                method=self.method.path,
+                request_digests=self._sent,
+            )
+        if not statement.HasField("status") or statement.status.code == Code.OK:
+            raise ResponseVerificationError("The signed status of a failed call is no error.")
+        return statement
+
+    def _open_next(self, data: bytes) -> ResponseStatement:
+        return open_stream_response(
+            data,
+            server_key=self.session.server_key,
+            method=self.method.path,
+            request_digests=self._sent,
+            chain=self._answers,
+        )
+
+    def _parse(self, statement: ResponseStatement) -> Message:
+        try:
+            return parse_body(self.method.response, statement.body)
+        except MalformedError as error:
+            raise ResponseVerificationError(
+                f"The server's answer is of a newer or another protocol: {error}"
+            ) from error
+
+    def _serialize(self, message: Message) -> bytes:
+        if type(message) is not self.method.request:
+            name = self.method.request.DESCRIPTOR.full_name
+            raise MalformedError(f"{self.method.path} takes a {name}.")
+        return message.SerializeToString()
+
+    def _request_stream(self) -> RequestStream:
+        if self._stream is None:
+            self._stream = self.session.requests.stream(self.method.path)
+        return self._stream
+
+    def _send(self, signed: SignedMessage) -> bytes:
+        self._sent.append(digest(signed.payload))
+        return signed.SerializeToString()
+
+
+def _signed_status(trailing: Iterable[tuple[str, str | bytes]] | None) -> bytes | None:
+    values = [value for key, value in trailing or () if key == STATUS_METADATA_KEY]
+    return values[0] if len(values) == 1 and isinstance(values[0], bytes) else None

@@ -1,0 +1,61 @@
+"""Every HKDF of the sealing format, with its labels (docs/sealing.md section 2).
+
+All parts of an `info` are length-prefixed, so namespaces, names and versions can't run together.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sealwire.core.encoding import length_prefixed
+from sealwire.core.keys import PublicKey
+
+IDENTITY_LABEL: Final = "sealwire/v1/identity-key"
+RECORD_LABEL: Final = "sealwire/v1/record-key"
+KEY_BYTES: Final = 32
+SALT_BYTES: Final = 32
+COMMITMENT_BYTES: Final = 32
+
+
+def derive_identity_key_into(
+    buffer: memoryview,
+    *,
+    root_key: X25519PrivateKey,
+    root_version: int,
+    deployment_id: str,
+    owner: PublicKey,
+    identity_salt: bytes,
+) -> None:
+    """Write an identity's 32-byte sealing key into `buffer`.
+
+    The key follows from the root key, the owner's public key and the salt; destroy any of them
+    and it can't be made again. The full Ed25519 key is in `info` because a key and its negative
+    share one X25519 equivalent.
+
+    Raises:
+        ValueError: if the shared secret is all zero, which no checked key gives (RFC 7748 6.1).
+    """
+    shared = root_key.exchange(X25519PublicKey.from_public_bytes(owner.to_x25519()))
+    info = length_prefixed(
+        IDENTITY_LABEL, root_version.to_bytes(4, "big"), deployment_id.encode(), owner.raw
+    )
+    HKDF(SHA256(), KEY_BYTES, identity_salt, info).derive_into(shared, buffer)
+
+
+def derive_record_key(
+    identity_key: bytes | memoryview, *, record_salt: bytes, namespace: str, name: str, version: int
+) -> tuple[bytes, bytes]:
+    """Return one blob's AES-256 key and its 32-byte key commitment.
+
+    AES-GCM alone does not commit to its key: one ciphertext can be made to open under two. The
+    commitment comes out of the same HKDF as the key; a second key would need a SHA-256 collision.
+    """
+    info = length_prefixed(
+        RECORD_LABEL, namespace.encode(), name.encode(), version.to_bytes(8, "big")
+    )
+    okm = HKDF(SHA256(), KEY_BYTES + COMMITMENT_BYTES, record_salt, info).derive(identity_key)
+    return okm[:KEY_BYTES], okm[KEY_BYTES:]

@@ -1,0 +1,43 @@
+"""Two encodings that leave no room for doubt: length-prefixed parts, and base64url."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from sealwire.core.errors import MalformedError
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+
+
+def length_prefixed(label: str, *parts: bytes) -> bytes:
+    """Return `label` and `parts`, each behind its length as 4 bytes, big-endian.
+
+    No two different lists of parts give the same bytes, so a value can't slide from one
+    part into the next.
+    """
+    pieces = [label.encode("ascii"), *parts]
+    return b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces)
+
+
+def base64url(data: bytes) -> str:
+    """Encode without padding (RFC 4648 section 5, as RFC 7515 section 2 uses it)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """Decode what `base64url` makes, and nothing else.
+
+    Raises:
+        MalformedError: for padding, other characters, or bits that an encoder leaves zero.
+    """
+    try:
+        if not _BASE64URL.fullmatch(text):
+            raise MalformedError("This is not base64url text.")
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise MalformedError("This is not base64url text.") from error
+    if base64url(data) != text:
+        raise MalformedError("This base64url text is not in canonical form.")
+    return data

@@ -1,0 +1,185 @@
+"""One RPC between the wire and its handler: admit, answer, fail.
+
+Admission is steps 1 to 12 in one place. Whatever leaves is signed and bound to the latest request
+message that arrived, the error and the end of a stream included.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+import grpc.aio
+from google.protobuf.message import Message
+
+from sealwire.core.envelope import digest, parse_body, parse_envelope
+from sealwire.core.errors import Code, MalformedError, SealwireError
+from sealwire.core.policy import MethodPolicy
+from sealwire.core.responses import STATUS_METADATA_KEY, ResponseFactory
+from sealwire.core.streams import StreamChain
+from sealwire.interceptors.call import Call
+from sealwire.interceptors.errors import DETAILS_METADATA_KEY, error_details, grpc_code, to_status
+from sealwire.interceptors.replay import ReplayGuard
+from sealwire.interceptors.signature import Authenticator
+from sealwire.v1.envelope_pb2 import SignedMessage, Status
+
+_log: Final = logging.getLogger("sealwire.interceptors")
+_OK: Final = Status(code=Code.OK, reason="OK", message="The stream is complete.")
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that did not get through, with the true reason, which clients are not told."""
+
+    method: str
+    claimed_key_id: str
+    error: SealwireError
+
+
+def log_refusal(refusal: Refusal) -> None:
+    """Write a refusal to the standard library's log."""
+    _log.warning(
+        "refused %s, key id %.64r: %s", refusal.method, refusal.claimed_key_id, refusal.error
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What stands between the wire and every handler of one server."""
+
+    authenticator: Authenticator
+    replay: ReplayGuard
+    responses: ResponseFactory
+    on_refusal: Callable[[Refusal], None] = log_refusal
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The state of one RPC."""
+
+    protection: Protection
+    method: MethodPolicy
+    context: Context
+    _received: bytes = b""
+    _signed: SignedMessage | None = None
+    _requests: StreamChain = field(default_factory=StreamChain)
+    _answers: StreamChain = field(default_factory=StreamChain)
+
+    def receive(self, data: bytes) -> None:
+        """Take note of the message that the next answer is about."""
+        self._received, self._signed = data, None
+
+    async def admit(self, data: bytes) -> tuple[Call, Message]:
+        """Return the verified call and request of an RPC whose client sends one message."""
+        call = await self._authenticate(data)
+        if call.statement.HasField("stream"):
+            raise MalformedError("A statement of a stream came to a method that takes none.")
+        await self.protection.replay.claim(call.statement)  # 11
+        return call, parse_body(self.method.request, call.statement.body)  # 12
+
+    async def admit_stream(
+        self, messages: AsyncIterator[bytes]
+    ) -> tuple[Call, AsyncIterator[Message]]:
+        """Return the verified call of a request stream, and its requests.
+
+        The requests end only when the closing statement has been verified and nothing follows.
+        """
+        call = await self._authenticate(await _next_or_none(messages) or b"")
+        if not call.statement.HasField("stream"):
+            raise MalformedError("A statement without a stream position came in a stream.")
+        self._requests.check(call.statement.stream)
+        self._requests.advance(call.signed.payload, call.statement.stream)
+        await self.protection.replay.claim(call.statement)  # 11
+        return call, self._requests_of(call, messages)
+
+    def answer(self, response: Message) -> bytes:
+        """Return the signed answer of an RPC that answers with one message."""
+        body = self._body(response)
+        signed = self.protection.responses.body(self.method.path, self._digest(), body)
+        return signed.SerializeToString()
+
+    def answer_next(self, response: Message) -> bytes:
+        """Return the next signed message of a response stream."""
+        signed = self.protection.responses.stream_body(
+            self.method.path, self._digest(), self._body(response), self._answers
+        )
+        return signed.SerializeToString()
+
+    def end_stream(self) -> None:
+        """Sign the end of a response stream into the trailing metadata."""
+        self.context.set_trailing_metadata(((STATUS_METADATA_KEY, self._sign_status(_OK)),))
+
+    async def fail(self, error: Exception) -> NoReturn:
+        """End the RPC with the signed status of an error."""
+        if isinstance(error, grpc.aio.AbortError):
+            raise error  # a handler's own abort: already under way, and unsigned
+        status = to_status(error)
+        if status.code == Code.INTERNAL:
+            _log.error("%s failed", self.method.path, exc_info=error)
+        elif self._signed is None and isinstance(error, SealwireError):
+            claimed = self._claimed()
+            key_id = claimed.public_key_id if claimed else ""
+            self.protection.on_refusal(Refusal(self.method.path, key_id, error))
+        metadata = (
+            (STATUS_METADATA_KEY, self._sign_status(status)),
+            (DETAILS_METADATA_KEY, error_details(status)),
+        )
+        await self.context.abort(grpc_code(status), status.message, metadata)
+
+    async def _authenticate(self, data: bytes) -> Call:
+        self.receive(data)
+        signed, statement, sender = await self.protection.authenticator.authenticate(
+            data, self.method, self.context
+        )
+        self._signed = signed
+        return Call(self.method, sender, signed, statement, self.context)
+
+    async def _requests_of(
+        self, call: Call, messages: AsyncIterator[bytes]
+    ) -> AsyncIterator[Message]:
+        statement = call.statement
+        while not statement.stream.last:
+            yield parse_body(self.method.request, statement.body)  # 12
+            data = await _next_or_none(messages)
+            if data is None:
+                raise MalformedError("The stream ended before its closing statement.")
+            self.receive(data)
+            self._signed, statement = await self.protection.authenticator.authenticate_next(
+                data, call.statement, call.sender, self._requests
+            )
+        if await _next_or_none(messages) is not None:
+            raise MalformedError("A message follows the closing statement of its stream.")
+
+    def _body(self, response: Message) -> bytes:
+        if type(response) is not self.method.response:
+            raise TypeError(f"{self.method.path} answered with a {type(response).__name__}")
+        return response.SerializeToString()
+
+    def _sign_status(self, status: Status) -> bytes:
+        path, responses = self.method.path, self.protection.responses
+        if self.method.response_streaming:
+            return responses.stream_end(
+                path, self._digest(), status, self._answers
+            ).SerializeToString()
+        return responses.status(path, self._digest(), status).SerializeToString()
+
+    def _digest(self) -> bytes:
+        claimed = self._signed or self._claimed()
+        return digest(claimed.payload if claimed else self._received)
+
+    def _claimed(self) -> SignedMessage | None:
+        """Return the latest message as it claims to be, for the digest and the log only."""
+        try:
+            return parse_envelope(self._received)
+        except MalformedError:
+            return None
+
+
+async def _next_or_none(messages: AsyncIterator[bytes]) -> bytes | None:
+    async for message in messages:
+        return message
+    return None

@@ -1,0 +1,91 @@
+"""A grpc.aio server that only has protected methods.
+
+It has no insecure port, starts only when every registered method has a policy, and serves a method
+without one only if its whole service is exempt by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import grpc
+import grpc.aio
+
+from sealwire.core.envelope import MAX_ENVELOPE_BYTES
+from sealwire.core.errors import ConfigurationError, PolicyError
+from sealwire.core.policy import method_policy
+from sealwire.interceptors.exchange import Protection
+from sealwire.interceptors.handlers import Handler, check_handler
+from sealwire.interceptors.interceptor import SealwireInterceptor
+
+HEALTH_SERVICE: Final = "grpc.health.v1.Health"
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_ENVELOPE_BYTES),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_concurrent_streams", 1_000),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class ProtectedServer:
+    """Register servicers with their generated `add_…_to_server` functions, add a port, start."""
+
+    def __init__(self, protection: Protection, *, exempt_services: Collection[str] = ()) -> None:
+        """Make a server whose methods are all behind `protection`, but for exempt services'."""
+        self._exempt = frozenset(exempt_services)
+        self._registered = 0
+        interceptor = SealwireInterceptor(protection, exempt_services=exempt_services)
+        self._server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, Handler]
+    ) -> None:
+        """Take a service's handlers, as generated code hands them over.
+
+        Raises:
+            PolicyError: if one of them has no policy, or can't be protected.
+        """
+        if service_name not in self._exempt:
+            for name, handler in method_handlers.items():
+                check_handler(handler, method_policy(f"/{service_name}/{name}"))
+        self._registered += len(method_handlers)
+        self._server.add_registered_method_handlers(service_name, dict(method_handlers))
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Take a service's handlers in the older form, which generated code hands over as well."""
+        self._server.add_generic_rpc_handlers(tuple(handlers))
+
+    def add_secure_port(self, address: str, credentials: grpc.ServerCredentials) -> int:
+        """Bind `address` and return the port; use credentials from `mutual_tls`.
+
+        Raises:
+            ConfigurationError: if the address can't be bound.
+        """
+        try:
+            return self._server.add_secure_port(address, credentials)
+        except RuntimeError:
+            raise ConfigurationError(
+                f"The address {address} can't be listened on: it is in use, or not this machine's."
+            ) from None
+
+    async def start(self) -> None:
+        """Begin to serve.
+
+        Raises:
+            PolicyError: if nothing is registered.
+        """
+        if not self._registered:
+            raise PolicyError("No service is registered, so there is nothing to serve.")
+        await self._server.start()
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls at once, and give those under way `grace` seconds to finish."""
+        await self._server.stop(grace)
+
+    async def wait_for_termination(self) -> None:
+        """Return when the server has stopped."""
+        await self._server.wait_for_termination()

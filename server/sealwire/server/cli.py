@@ -1,0 +1,122 @@
+"""`sealwire-server`: the operator's commands."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sealwire.core.errors import SealwireError
+from sealwire.core.tls import refuse_tls_1_2
+
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+DEFAULT_LISTEN: Final = "127.0.0.1:7443"
+DEFAULT_VALID_HOURS: Final = 24.0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sealwire")
+def cli() -> None:
+    """Run a Sealwire server: signed on the wire, sealed on disk."""
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    default=("localhost",),
+    show_default=True,
+    help="A DNS name or IP address that clients use; repeat for more.",
+)
+@click.option(
+    "--listen",
+    metavar="ADDRESS:PORT",
+    default=DEFAULT_LISTEN,
+    show_default=True,
+    help="Where the server listens.",
+)
+def init(directory: Path, hosts: tuple[str, ...], listen: str) -> None:
+    """Make a complete deployment in DIR: CA, certificates, keys, database, settings."""
+    from sealwire.core.clock import system_clock
+    from sealwire.server.deployment import init_deployment
+
+    deployment = init_deployment(
+        directory, hosts=hosts, listen=listen, clock=system_clock, random=os.urandom
+    )
+    click.echo(f"A deployment was made in {directory}.")
+    click.echo(f"Server key id: {deployment.signing_key.public_key.key_id}")
+    click.echo(f"Start it with: sealwire-server serve {directory}")
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+def serve(directory: Path) -> None:
+    """Serve the deployment in DIR until SIGTERM."""
+    from sealwire.server.serve import configure_logging
+    from sealwire.server.serve import serve as run
+
+    configure_logging()
+    run(directory, announce=lambda address: click.echo(f"sealwire-server: serving on {address}"))
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@click.argument("name")
+@click.option("--role", type=click.Choice(["admin", "member"]), default="member", show_default=True)
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the invitation; it is a secret.",
+)
+@click.option(
+    "--valid-hours",
+    type=click.FloatRange(min=0, min_open=True, max=24 * 30),
+    default=DEFAULT_VALID_HOURS,
+    show_default=True,
+)
+def invite(directory: Path, name: str, role: str, out: Path, valid_hours: float) -> None:
+    """Write an invitation for NAME: one file, good for one use, for a limited time."""
+    from sealwire.core.clock import system_clock
+    from sealwire.core.secret_files import write_new_secret
+    from sealwire.server.deployment import load_deployment
+    from sealwire.server.invitations import make_invitation, open_store
+
+    deployment = load_deployment(directory)
+    with open_store(deployment, random=os.urandom) as store:
+        invitation = make_invitation(
+            deployment,
+            store,
+            name=name,
+            role=role,
+            valid_hours=valid_hours,
+            clock=system_clock,
+            random=os.urandom,
+        )
+    write_new_secret(out, invitation.to_json())
+    click.echo(f"An invitation for {name} was written to {out}; hand it over like a password.")
+    click.echo(f"It is used with: sealwire join {out}")
+
+
+def main() -> None:
+    """Run a command; errors reach people as sentences, and secrets no core file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    refuse_tls_1_2()  # before any command imports grpc
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except click.Abort:
+        sys.exit(130)
+    except SealwireError as error:
+        click.echo(f"sealwire-server: {error}", err=True)
+        sys.exit(1)

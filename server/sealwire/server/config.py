@@ -1,0 +1,119 @@
+"""`sealwire.toml`: what an operator may set, read strictly."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from sealwire.core.errors import ConfigurationError
+from sealwire.core.requests import TimeWindow
+from sealwire.core.spiffe import TrustDomain
+
+FILE_NAME: Final = "sealwire.toml"
+MAX_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one deployment."""
+
+    listen: str
+    address: str
+    audience: str
+    trust_domain: str
+    window_seconds: int = 60
+    skew_seconds: int = 10
+    drain_seconds: int = 25
+    client_certificate_days: int = 90
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work: ConfigurationError names the setting."""
+        for name in ("window_seconds", "skew_seconds", "drain_seconds", "client_certificate_days"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1.")
+        for name in ("listen", "address"):
+            check_address(getattr(self, name), setting=name)
+        TrustDomain(self.trust_domain)
+
+    @property
+    def window(self) -> TimeWindow:
+        """When a request is fresh."""
+        return TimeWindow(self.window_seconds * 1000, self.skew_seconds * 1000)
+
+
+def read_config(path: Path) -> Config:
+    """Return the settings in a file.
+
+    Raises:
+        ConfigurationError: naming the first setting that is missing, unknown or of a wrong type.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} does not exist; make a deployment with: sealwire-server init {path.parent}"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read: {error}") from error
+    try:
+        return _from_values(values)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def check_address(address: str, *, setting: str) -> tuple[str, int]:
+    """Return the host and port of `HOST:PORT`; ConfigurationError otherwise."""
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
+        raise ConfigurationError(f"{setting} is {address!r}, which is not HOST:PORT.")
+    return host, int(port)
+
+
+def render_config(config: Config) -> str:
+    """Return the commented file that `init` writes."""
+    return _TEMPLATE.format(**{f.name: getattr(config, f.name) for f in fields(config)})
+
+
+def _from_values(values: dict[str, Any]) -> Config:
+    known = {field.name: field for field in fields(Config)}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigurationError(f"{name} is no setting; these are: {', '.join(known)}.")
+        wanted = int if known[name].type == "int" else str
+        if type(value) is not wanted:
+            raise ConfigurationError(f"{name} must be of type {wanted.__name__}.")
+    missing = [
+        name for name in ("listen", "address", "audience", "trust_domain") if name not in values
+    ]
+    if missing:
+        raise ConfigurationError(f"{missing[0]} is missing.")
+    return Config(**values)
+
+
+_TEMPLATE: Final = """\
+# A Sealwire deployment. Restart the server after a change.
+
+# Where the server listens: HOST:PORT. There is no plaintext port.
+listen = "{listen}"
+
+# Where clients reach it; invitations carry this. Its host must be in server.crt.
+address = "{address}"
+
+# What clients sign their requests for. Changing it locks every enrolled client out.
+audience = "{audience}"
+
+# The names in client certificates: spiffe://<trust_domain>/key/<public key id>.
+trust_domain = "{trust_domain}"
+
+# How old a request may be on arrival, and how far ahead a client's clock may be.
+window_seconds = {window_seconds}
+skew_seconds = {skew_seconds}
+
+# How long requests under way may take to finish after SIGTERM.
+drain_seconds = {drain_seconds}
+
+# How long a client's TLS certificate is valid.
+client_certificate_days = {client_certificate_days}
+"""

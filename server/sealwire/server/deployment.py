@@ -1,0 +1,189 @@
+"""A deployment directory: everything that one server owns.
+
+sealwire.toml   settings          ca.crt, ca.key          the CA of clients and server
+sealwire.db     sealed records    server.crt, server.key  TLS
+replay/         claimed nonces    signing.key             signs every response (Ed25519)
+roots/1.key     root sealing key (X25519), one file for each version
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from sealwire.core.clock import Clock
+from sealwire.core.errors import ConfigurationError
+from sealwire.core.invitation import ServerIdentity
+from sealwire.core.key_files import (
+    parse_private_key,
+    parse_root_key,
+    private_key_text,
+    root_key_text,
+)
+from sealwire.core.keys import PrivateKey, Random
+from sealwire.core.pki import (
+    CertificateAuthority,
+    Validity,
+    certificate_pem,
+    new_tls_key,
+    tls_key_pem,
+)
+from sealwire.core.secret_files import read_secret, write_new_secret
+from sealwire.core.spiffe import TrustDomain
+from sealwire.interceptors import create_journal
+from sealwire.server.config import FILE_NAME, Config, check_address, read_config, render_config
+from sealwire.storage import RootKeys, create_database
+
+CA_DAYS: Final = 10 * 365
+SERVER_CERTIFICATE_DAYS: Final = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a directory holds, read and checked. Secrets stay out of its repr."""
+
+    directory: Path
+    config: Config
+    authority: CertificateAuthority
+    server_certificate_pem: bytes
+    server_key_pem: bytes
+    signing_key: PrivateKey
+    root_keys: RootKeys
+
+    def __repr__(self) -> str:
+        return f"Deployment({str(self.directory)!r})"
+
+    @property
+    def trust_domain(self) -> TrustDomain:
+        """The names in client certificates."""
+        return TrustDomain(self.config.trust_domain)
+
+    @property
+    def database(self) -> Path:
+        """The file of sealed records."""
+        return self.directory / "sealwire.db"
+
+    @property
+    def journal(self) -> Path:
+        """The directory of claimed nonces."""
+        return self.directory / "replay"
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate that clients and server trust."""
+        return certificate_pem(self.authority.certificate)
+
+    @property
+    def server_identity(self) -> ServerIdentity:
+        """What a client must know to reach and recognise this server."""
+        return ServerIdentity(
+            address=self.config.address,
+            audience=self.config.audience,
+            public_key=self.signing_key.public_key,
+            ca_pem=self.ca_pem.decode("ascii"),
+        )
+
+
+def init_deployment(
+    directory: Path, *, hosts: Sequence[str], listen: str, clock: Clock, random: Random
+) -> Deployment:
+    """Make a complete deployment, or nothing.
+
+    Raises:
+        ConfigurationError: if the directory exists and is not empty, or `listen` is no address.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigurationError(f"{directory} exists and is not empty; nothing was changed.")
+    _, port = check_address(listen, setting="listen")
+    deployment_id = str(uuid.UUID(bytes=random(16), version=4))
+    config = Config(
+        listen=listen,
+        address=f"{hosts[0]}:{port}",
+        audience=f"sealwire:{deployment_id}",
+        trust_domain=f"{deployment_id}.sealwire",
+    )
+    staging = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
+    staging.mkdir(mode=0o700, parents=True)
+    try:
+        _fill(staging, config, deployment_id, hosts, now=clock(), random=random)
+        if directory.exists():
+            directory.rmdir()
+        staging.rename(directory)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return load_deployment(directory)
+
+
+def load_deployment(directory: Path) -> Deployment:
+    """Read a deployment directory.
+
+    Raises:
+        ConfigurationError: naming the file that is missing, open to others, or not what it
+            should be.
+    """
+    config = read_config(directory / FILE_NAME)
+    try:
+        ca_certificate = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
+        ca_key = serialization.load_pem_private_key(read_secret(directory / "ca.key"), None)
+        server_certificate = (directory / "server.crt").read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"A certificate or key in {directory} can't be read: {error}"
+        ) from error
+    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
+        raise ConfigurationError(f"{directory / 'ca.key'} is not an ECDSA key.")
+    return Deployment(
+        directory=directory,
+        config=config,
+        authority=CertificateAuthority(ca_certificate, ca_key),
+        server_certificate_pem=server_certificate,
+        server_key_pem=read_secret(directory / "server.key"),
+        signing_key=parse_private_key(read_secret(directory / "signing.key")),
+        root_keys=_read_root_keys(directory / "roots"),
+    )
+
+
+def _fill(
+    directory: Path,
+    config: Config,
+    deployment_id: str,
+    hosts: Sequence[str],
+    *,
+    now: int,
+    random: Random,
+) -> None:
+    authority = CertificateAuthority.create("Sealwire CA", validity=Validity(now, CA_DAYS))
+    server_key = new_tls_key()
+    server_certificate = authority.issue_server(
+        server_key.public_key(), hosts, validity=Validity(now, SERVER_CERTIFICATE_DAYS)
+    )
+    root_key = X25519PrivateKey.from_private_bytes(random(32))
+    (directory / "ca.crt").write_bytes(certificate_pem(authority.certificate))
+    (directory / "server.crt").write_bytes(certificate_pem(server_certificate))
+    (directory / FILE_NAME).write_text(render_config(config), encoding="utf-8")
+    (directory / "roots").mkdir(mode=0o700)
+    write_new_secret(directory / "ca.key", tls_key_pem(authority.key))
+    write_new_secret(directory / "server.key", tls_key_pem(server_key))
+    write_new_secret(directory / "signing.key", private_key_text(PrivateKey.generate(random)))
+    write_new_secret(directory / "roots" / "1.key", root_key_text(root_key))
+    create_database(
+        directory / "sealwire.db", deployment_id=deployment_id, root_keys=RootKeys({1: root_key})
+    )
+    create_journal(directory / "replay")
+
+
+def _read_root_keys(directory: Path) -> RootKeys:
+    paths = {path.stem: path for path in directory.glob("*.key")}
+    if not paths or not all(stem.isascii() and stem.isdigit() for stem in paths):
+        raise ConfigurationError(f"{directory} must hold root keys named by version, like 1.key.")
+    return RootKeys({int(stem): parse_root_key(read_secret(path)) for stem, path in paths.items()})

@@ -1,0 +1,82 @@
+"""Running a server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+
+from sealwire.core.errors import ConfigurationError
+from sealwire.server.app import build_server
+from sealwire.server.config import check_address
+from sealwire.server.deployment import load_deployment
+
+
+def serve(directory: Path, *, announce: Callable[[str], None]) -> None:
+    """Serve a deployment until SIGTERM or SIGINT; requests under way are finished first.
+
+    `announce` is given the address once the server answers.
+
+    Raises:
+        ConfigurationError: if the deployment can't be served, or another process serves it.
+    """
+    with _sole_server(directory):
+        asyncio.run(_serve(directory, announce))
+
+
+def configure_logging() -> None:
+    """Log to standard error: for people on a terminal, one JSON object a line elsewhere."""
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+
+
+async def _serve(directory: Path, announce: Callable[[str], None]) -> None:
+    deployment = load_deployment(directory)
+    server = build_server(deployment)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    await server.start()
+    host, _ = check_address(deployment.config.listen, setting="listen")
+    announce(f"{host}:{server.port}")
+    await stopping.wait()
+    await server.stop()
+
+
+@contextlib.contextmanager
+def _sole_server(directory: Path) -> Iterator[None]:
+    """Hold the deployment's lock: two servers would not know of each other's nonces."""
+    try:
+        lock = (directory / "serve.lock").open("w")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{directory} is no deployment that can be served: {error.strerror}."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(f"Another process is serving {directory}.") from None
+        yield
