@@ -106,6 +106,17 @@ def invite(directory: Path, name: str, role: str, out: Path, valid_hours: float)
     click.echo(f"It is used with: sealwire join {out}")
 
 
+@cli.command()
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+def migrate(directory: Path) -> None:
+    """Bring the database in DIR to this version's schema; make a backup first."""
+    from sealwire.server.deployment import load_deployment
+    from sealwire.storage import upgrade
+
+    upgrade(load_deployment(directory).database)
+    click.echo(f"The database in {directory} has this version's schema.")
+
+
 def main() -> None:
     """Run a command; errors reach people as sentences, and secrets no core file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -119,4 +130,15 @@ def main() -> None:
         sys.exit(130)
     except SealwireError as error:
         click.echo(f"sealwire-server: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        # People get a sentence; whoever mends it sets SEALWIRE_DEBUG.
+        if os.environ.get("SEALWIRE_DEBUG"):
+            raise
+        kind = type(error).__name__
+        click.echo(
+            f"sealwire-server: a fault in Sealwire itself ({kind}); nothing more was done. "
+            "Run it again with SEALWIRE_DEBUG=1 and report what it prints.",
+            err=True,
+        )
         sys.exit(1)

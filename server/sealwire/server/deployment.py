@@ -177,7 +177,9 @@ def _fill(
     write_new_secret(directory / "signing.key", private_key_text(PrivateKey.generate(random)))
     write_new_secret(directory / "roots" / "1.key", root_key_text(root_key))
     create_database(
-        directory / "sealwire.db", deployment_id=deployment_id, root_keys=RootKeys({1: root_key})
+        directory / "sealwire.db",
+        deployment_id=deployment_id,
+        root_keys=RootKeys({1: root_key}, current=1),
     )
     create_journal(directory / "replay")
 
@@ -186,4 +188,5 @@ def _read_root_keys(directory: Path) -> RootKeys:
     paths = {path.stem: path for path in directory.glob("*.key")}
     if not paths or not all(stem.isascii() and stem.isdigit() for stem in paths):
         raise ConfigurationError(f"{directory} must hold root keys named by version, like 1.key.")
-    return RootKeys({int(stem): parse_root_key(read_secret(path)) for stem, path in paths.items()})
+    keys = {int(stem): parse_root_key(read_secret(path)) for stem, path in paths.items()}
+    return RootKeys(keys, current=max(keys))

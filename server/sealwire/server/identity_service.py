@@ -80,10 +80,12 @@ class IdentityService(IdentityServiceServicer):
 
 
 def _enroll(tx: Transaction, request: EnrollRequest, applicant: Applicant, now: int) -> IdentityRow:
-    invitation = tx.invitations.take(request.invitation_id, digest(request.token), now)
+    invitation = tx.invitations.take(
+        request.invitation_id, token_digest=digest(request.token), now=now
+    )
     new = NewIdentity(invitation.name, invitation.role, applicant.public_key)
     identity = tx.identities.create(new, now)
-    tx.invitations.finish(invitation.id, identity.id)
+    tx.invitations.finish(invitation.id, identity_id=identity.id)
     return identity
 
 

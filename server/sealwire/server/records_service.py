@@ -48,9 +48,10 @@ class RecordService(RecordServiceServicer):
         def unit(tx: Transaction) -> RecordRow:
             found = tx.namespaces.find(namespace_name)
             if found is None:
-                found = tx.namespaces.create(namespace_name, call.caller.identity, now)
+                owner = call.caller.identity
+                found = tx.namespaces.create(namespace_name, owner_id=owner, now=now)
             namespace = require_owner(call, found)
-            return tx.records.put(namespace, name, request.value, now)
+            return tx.records.put(namespace, name, value=request.value, now=now)
 
         return PutRecordResponse(record=_info(await self._store.write(unit)))
 
@@ -79,7 +80,7 @@ class RecordService(RecordServiceServicer):
 
         def unit(tx: Transaction) -> list[RecordRow]:
             namespace = require_owner(call, tx.namespaces.find(namespace_name))
-            return tx.records.page(namespace, after, size + 1)
+            return tx.records.page(namespace, after=after, limit=size + 1)
 
         rows = await self._store.read(unit)
         page = rows[:size]

@@ -1,0 +1,159 @@
+"""What signing, verifying and sealing cost: `make bench`.
+
+Both servers run side by side, each in its own process, and the loads alternate between them, so
+that whatever else the machine does hits both. Ratios count; milliseconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import grpc.aio
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.deployment import BenchClient, make_deployment
+from benchmarks.echo import METHOD
+from benchmarks.load import Result, Send, drive
+from benchmarks.processes import ServerProcess, running
+from sealwire.client.connection import channel_credentials
+
+VALUE_BYTES: Final = 256
+RECORDS: Final = 1_000
+ROUNDS: Final = 5
+IN_FLIGHT: Final = (1, 32, 128)
+CPU_IN_FLIGHT: Final = 32
+
+
+class Loads:
+    """The three loads that are compared."""
+
+    def __init__(self, client: BenchClient, echo: ServerProcess, sealwire: ServerProcess) -> None:
+        """Open one connection to each server."""
+        credentials = channel_credentials(client.server, client.tls)
+        self._channel = grpc.aio.secure_channel(
+            f"localhost:{echo.address.rpartition(':')[2]}", credentials
+        )
+        self._echo = self._channel.unary_unary(METHOD)
+        self._client = client.connect()
+        self._value = os.urandom(VALUE_BYTES)
+        self.by_name: dict[str, tuple[ServerProcess, Send]] = {
+            "echo": (echo, self._send_echo),
+            "GetRecord": (sealwire, self._send_get),
+            "PutRecord": (sealwire, self._send_put),
+        }
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._channel.close()
+        await self._client.close()
+
+    async def _send_echo(self, _number: int) -> object:
+        return await self._echo(self._value)
+
+    async def _send_get(self, number: int) -> object:
+        return await self._client.get("bench", f"record-{number % RECORDS}")
+
+    async def _send_put(self, number: int) -> object:
+        return await self._client.put("bench", f"record-{number % RECORDS}", self._value)
+
+
+async def _measure(loads: Loads, requests: int, in_flight: int) -> dict[str, Result]:
+    """Return each load's round with the median CPU cost, out of rounds that alternate."""
+    rounds: dict[str, list[Result]] = {name: [] for name in loads.by_name}
+    for _ in range(ROUNDS):
+        for name, (server, send) in loads.by_name.items():
+            rounds[name].append(
+                await drive(server, send, requests=requests // ROUNDS, in_flight=in_flight)
+            )
+    return {name: _median_round(results) for name, results in rounds.items()}
+
+
+def _median_round(results: list[Result]) -> Result:
+    cpu = median(result.server_cpu_us for result in results)
+    return min(results, key=lambda result: abs(result.server_cpu_us - cpu))
+
+
+def _cpu_table(results: dict[str, Result]) -> Table:
+    table = Table(title=f"Server CPU for a request, {VALUE_BYTES} B, {CPU_IN_FLIGHT} in flight")
+    for heading in ("load", "CPU µs", "ratio to echo"):
+        table.add_column(heading, justify="left" if heading == "load" else "right")
+    base = results["echo"].server_cpu_us
+    for name, result in results.items():
+        table.add_row(name, f"{result.server_cpu_us:.0f}", f"{result.server_cpu_us / base:.2f}")
+    return table
+
+
+def _latency_table(by_depth: dict[int, dict[str, Result]]) -> Table:
+    table = Table(title="Latency and rate (client and server share this machine)")
+    for heading in ("load", "in flight", "p50 ms", "p99 ms", "requests/s", "ratio to echo"):
+        table.add_column(heading, justify="left" if heading == "load" else "right")
+    for depth, results in by_depth.items():
+        for name, result in results.items():
+            rate = result.requests_per_second
+            ratio = rate / results["echo"].requests_per_second
+            cells = (result.p50_ms, result.p99_ms)
+            table.add_row(
+                name, str(depth), *(f"{ms:.2f}" for ms in cells), f"{rate:.0f}", f"{ratio:.2f}"
+            )
+    return table
+
+
+async def _memory(loads: Loads, puts: int, progress: Callable[[str], None]) -> str:
+    server, put = loads.by_name["PutRecord"]
+    before = server.resident_mib()
+    progress(f"{puts:,} puts")
+    await drive(server, put, requests=puts, in_flight=128)
+    after = server.resident_mib()
+    return f"Resident memory: {before:.0f} MiB before, {after:.0f} MiB after {puts:,} puts."
+
+
+async def _run(requests: int, puts: int) -> None:
+    console = Console()
+    progress = Console(stderr=True).status("starting") if console.is_terminal else None
+
+    def say(what: str) -> None:
+        if progress is not None:
+            progress.update(what)
+
+    with tempfile.TemporaryDirectory(prefix="sealwire-bench-") as temporary:
+        directory = Path(temporary) / "deployment"
+        client = make_deployment(directory)
+        if progress is not None:
+            progress.start()
+        with (
+            running("benchmarks.echo", str(directory)) as echo,
+            running("benchmarks.sealwire_server", str(directory)) as sealwire,
+        ):
+            loads = Loads(client, echo, sealwire)
+            say("warming up")
+            await drive(*loads.by_name["PutRecord"], requests=RECORDS, in_flight=CPU_IN_FLIGHT)
+            by_depth: dict[int, dict[str, Result]] = {}
+            for depth in IN_FLIGHT:
+                say(f"{depth} in flight")
+                by_depth[depth] = await _measure(loads, requests, depth)
+            memory = await _memory(loads, puts, say)
+            await loads.close()
+        if progress is not None:
+            progress.stop()
+    console.print(_cpu_table(by_depth[CPU_IN_FLIGHT]), _latency_table(by_depth), memory, sep="\n")
+
+
+def main() -> None:
+    """Run the benchmarks and print the tables."""
+    parser = argparse.ArgumentParser(description="What signing, verifying and sealing cost.")
+    parser.add_argument("--requests", type=int, default=10_000, help="for each load and depth")
+    parser.add_argument("--puts", type=int, default=100_000, help="for the memory figure")
+    options = parser.parse_args()
+    asyncio.run(_run(options.requests, options.puts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What commands print: one JSON document, or text that people read.
+
+On a terminal the text is styled; in a pipe it is aligned with spaces, and nothing else. JSON is
+ASCII. Text from elsewhere is always escaped.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import click
+
+from sealwire.client.cli.escaping import visible_name
+
+JSON: Final = "json"
+TABLE: Final = "table"
+
+Fields = Mapping[str, str | int | bool]
+Line = Sequence[str]
+
+_LATEST_MS: Final = 253_402_300_799_000  # the last second of the year 9999
+
+
+def print_fields(fields: Fields, form: str) -> None:
+    """Print one thing: a JSON object, or a line for each field."""
+    if form == JSON:
+        _print_json(fields)
+    else:
+        _print_table((), [(_heading(name), _cell(value)) for name, value in fields.items()])
+
+
+def print_rows(subject: Fields, key: str, rows: Sequence[Fields], form: str) -> None:
+    """Print many things: a JSON object of `subject` and, under `key`, the rows; or a table."""
+    if form == JSON:
+        _print_json({**subject, key: rows})
+    elif rows:
+        lines = [[_cell(value) for value in row.values()] for row in rows]
+        _print_table([_heading(name) for name in rows[0]], lines)
+
+
+def moment(milliseconds: int) -> str:
+    """Return milliseconds since the Unix epoch in the form of RFC 3339, UTC."""
+    within = min(max(milliseconds, 0), _LATEST_MS)
+    time = datetime.datetime.fromtimestamp(within / 1000, tz=datetime.UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _print_json(document: Mapping[str, object]) -> None:
+    click.echo(json.dumps(document, ensure_ascii=True, indent=2))
+
+
+def _print_table(headings: Line, lines: Sequence[Line]) -> None:
+    if sys.stdout.isatty():
+        _print_styled(headings, lines)
+        return
+    for line in _aligned([headings, *lines] if headings else lines):
+        click.echo(line)
+
+
+def _aligned(lines: Sequence[Line]) -> Iterator[str]:
+    """Yield each line with its cells padded, all but the last."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for *cells, last in lines:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=False))
+        yield "  ".join([*padded, last])
+
+
+def _print_styled(headings: Line, lines: Sequence[Line]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*headings, box=None, show_header=bool(headings), pad_edge=False)
+    for line in lines:
+        # Text, not str: what looks like rich's markup in a name stays a name.
+        table.add_row(*(Text(cell, overflow="fold") for cell in line))
+    Console(highlight=False).print(table)
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _cell(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return visible_name(str(value))

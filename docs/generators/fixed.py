@@ -1,0 +1,28 @@
+"""The fixed keys, salts, nonces and times of every worked example. None of them is a secret."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sealwire.core.keys import PrivateKey
+
+CLIENT_KEY: Final = PrivateKey.from_seed(
+    bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+)
+"""RFC 8032 section 7.1, test 1, which is RFC 8037 appendix A.1: its thumbprint is in A.3."""
+SERVER_KEY: Final = PrivateKey.from_seed(
+    bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+)
+"""RFC 8032 section 7.1, test 2."""
+
+DEPLOYMENT_ID: Final = "6f1a9bd0-7c3e-4f58-9a64-2d1b0c5e8f72"
+AUDIENCE: Final = f"sealwire:{DEPLOYMENT_ID}"
+ISSUED_AT: Final = 1_767_225_600_000
+"""2026-01-01T00:00:00Z."""
+ANSWERED_AT: Final = ISSUED_AT + 25
+NONCE: Final = bytes(range(0xA0, 0xB8))
+STREAM_NONCE: Final = bytes(range(0xC0, 0xD8))
+
+ROOT_KEY: Final = bytes(range(0x40, 0x60))
+IDENTITY_SALT: Final = bytes(range(0x60, 0x80))
+RECORD_SALT: Final = bytes(range(0x80, 0xA0))

@@ -1,0 +1,246 @@
+"""The worked examples of docs/protocol.md, made with the code that signs real messages."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from docs.generators.fixed import (
+    ANSWERED_AT,
+    AUDIENCE,
+    CLIENT_KEY,
+    ISSUED_AT,
+    NONCE,
+    SERVER_KEY,
+    STREAM_NONCE,
+)
+from docs.generators.refused import refused_requests, refused_responses, refused_streams
+from docs.generators.rendering import Json, encoded_fields, fenced, fields, pretty_json, titled
+from sealwire.core.encoding import base64url
+from sealwire.core.envelope import REQUEST_TYPE, RESPONSE_TYPE, digest, pae
+from sealwire.core.errors import Code
+from sealwire.core.keys import PrivateKey
+from sealwire.core.requests import RequestFactory
+from sealwire.core.responses import ResponseFactory
+from sealwire.core.streams import StreamChain
+from sealwire.v1.envelope_pb2 import RequestStatement, ResponseStatement, SignedMessage, Status
+from sealwire.v1.records_pb2 import PutRecordRequest, PutRecordResponse, RecordInfo
+
+METHOD: Final = "/sealwire.v1.RecordService/PutRecord"
+STREAM_METHOD: Final = "/example.v1.EchoService/Echo"
+REQUEST: Final = PutRecordRequest(namespace="notes", name="hello", value=b"hello, world")
+RESPONSE: Final = PutRecordResponse(
+    record=RecordInfo(
+        name="hello", version=1, size=12, created_at=ANSWERED_AT, updated_at=ANSWERED_AT
+    )
+)
+DENIED: Final = Status(
+    code=Code.PERMISSION_DENIED,
+    reason="PERMISSION_DENIED",
+    message="You have no right to this in this namespace.",
+)
+COMPLETE: Final = Status(code=Code.OK, reason="OK", message="The stream is complete.")
+SERVER: Final = ResponseFactory(SERVER_KEY, lambda: ANSWERED_AT)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One signed message, and what it went through on its way into an envelope."""
+
+    name: str
+    kind: type[RequestStatement] | type[ResponseStatement]
+    signed: SignedMessage
+
+    @property
+    def statement(self) -> RequestStatement | ResponseStatement:
+        """What was signed."""
+        return self.kind.FromString(self.signed.payload)
+
+    @property
+    def payload_type(self) -> str:
+        """The domain of the signature."""
+        return REQUEST_TYPE if self.kind is RequestStatement else RESPONSE_TYPE
+
+    @property
+    def pae(self) -> bytes:
+        """What the signature is over."""
+        return pae(self.payload_type, self.signed.payload)
+
+    def vector(self) -> dict[str, Json]:
+        """Return everything, for programs."""
+        return {
+            "name": self.name,
+            "payload_type": self.payload_type,
+            "statement": fields(self.statement),
+            "payload": self.signed.payload.hex(),
+            "payload_sha256": digest(self.signed.payload).hex(),
+            "pae": self.pae.hex(),
+            "signature": self.signed.signature.hex(),
+            "envelope": self.signed.SerializeToString().hex(),
+        }
+
+    def text(self) -> str:
+        """Return everything, for people."""
+        fields_of_payload = fenced(encoded_fields(self.statement))
+        return "\n\n".join(
+            [
+                f"The payload's fields, each as it is encoded:\n\n{fields_of_payload}",
+                f"SHA-256 of the payload: `{digest(self.signed.payload).hex()}`",
+                titled("PAE", self.pae),
+                titled("Signature", self.signed.signature),
+                titled("Envelope", self.signed.SerializeToString()),
+            ]
+        )
+
+
+def _client(nonce: bytes) -> RequestFactory:
+    return RequestFactory(CLIENT_KEY, AUDIENCE, lambda: ISSUED_AT, lambda _: nonce)
+
+
+def _request(name: str, signed: SignedMessage) -> Example:
+    return Example(name, RequestStatement, signed)
+
+
+def _response(name: str, signed: SignedMessage) -> Example:
+    return Example(name, ResponseStatement, signed)
+
+
+@functools.cache
+def unary() -> dict[str, Example]:
+    """Return a request, its answer, and the error that might have come instead."""
+    request = _client(NONCE).unary(METHOD, REQUEST.SerializeToString(deterministic=True))
+    about = digest(request.payload)
+    body = RESPONSE.SerializeToString(deterministic=True)
+    return {
+        "request": _request("request", request),
+        "response": _response("response", SERVER.body(METHOD, about, body)),
+        "error": _response("error", SERVER.status(METHOD, about, DENIED)),
+    }
+
+
+@functools.cache
+def stream() -> dict[str, Example]:
+    """Return a stream of two messages each way, in which every message is answered at once."""
+    requests, answers = _client(STREAM_NONCE).stream(STREAM_METHOD), StreamChain()
+    examples = []
+    for index, body in enumerate((b"one", b"two")):
+        request = requests.message(body)
+        answer = SERVER.stream_body(STREAM_METHOD, digest(request.payload), body, answers)
+        examples.append(_request(f"request-{index}", request))
+        examples.append(_response(f"response-{index}", answer))
+    closing = requests.close()
+    end = SERVER.stream_end(STREAM_METHOD, digest(closing.payload), COMPLETE, answers)
+    examples += [_request("request-closing", closing), _response("response-end", end)]
+    return {example.name: example for example in examples}
+
+
+def key_id() -> str:
+    """Return the client key's way to its id."""
+    key = CLIENT_KEY.public_key
+    jwk = f'{{"crv":"Ed25519","kty":"OKP","x":"{key.text}"}}'
+    return fenced(
+        [
+            f"public key   {key.raw.hex()}",
+            f"JWK          {jwk}",
+            f"SHA-256      {digest(jwk.encode()).hex()}",
+            f"key id       {key.key_id}",
+        ]
+    )
+
+
+def inputs() -> str:
+    """Return what the examples start from."""
+    return fenced(
+        [
+            f"client seed  {CLIENT_KEY.seed.hex()}",
+            f"client key   {CLIENT_KEY.public_key.raw.hex()}",
+            f"client id    {CLIENT_KEY.public_key.key_id}",
+            f"server seed  {SERVER_KEY.seed.hex()}",
+            f"server key   {SERVER_KEY.public_key.raw.hex()}",
+            f"server id    {SERVER_KEY.public_key.key_id}",
+            f"audience     {AUDIENCE}",
+            f"issued_at    {ISSUED_AT} (request), {ANSWERED_AT} (response)",
+            f"nonce        {NONCE.hex()}",
+        ]
+    )
+
+
+def stream_text() -> str:
+    """Return the stream's messages, a few lines each; the vectors hold the rest."""
+    parts = []
+    for example in stream().values():
+        parts += [
+            f"**{example.name}**",
+            fenced(encoded_fields(example.statement)),
+            f"SHA-256 of the payload: `{digest(example.signed.payload).hex()}`",
+            titled("Signature", example.signed.signature),
+        ]
+    return "\n\n".join(parts)
+
+
+def openssl() -> str:
+    """Return commands that verify the request with openssl and nothing of this project."""
+    signed = unary()["request"].signed
+    key = base64.b64encode(CLIENT_KEY.public_key.raw).decode()
+    lines = [
+        f"payload='{base64.b64encode(signed.payload).decode()}'",
+        f"signature='{base64.b64encode(signed.signature).decode()}'",
+        f"key='{key}'",
+        f"type='{REQUEST_TYPE}'",
+        "",
+        "printf '%s' \"$payload\" | base64 -d > payload.bin",
+        "printf '%s' \"$signature\" | base64 -d > signature.bin",
+        "# An Ed25519 SubjectPublicKeyInfo (RFC 8410) is 12 fixed bytes and the key.",
+        "printf '%s\\n' '-----BEGIN PUBLIC KEY-----' \"MCowBQYDK2VwAyEA$key\" \\",
+        "  '-----END PUBLIC KEY-----' > key.pem",
+        '{ printf \'DSSEv1 %d %s %d \' "${#type}" "$type" "$(wc -c < payload.bin)"',
+        "  cat payload.bin; } > pae.bin",
+        "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in pae.bin -sigfile signature.bin",
+    ]
+    return fenced(lines, language="sh")
+
+
+def vectors() -> str:
+    """Return docs/vectors/protocol.json."""
+    examples = unary()
+    request = examples["request"].signed
+    return pretty_json(
+        {
+            "about": "docs/protocol.md section 9. Bytes are hexadecimal.",
+            "client": _key(CLIENT_KEY),
+            "server": _key(SERVER_KEY),
+            "audience": AUDIENCE,
+            "unary": [example.vector() for example in examples.values()],
+            "unary_request_body": fields(REQUEST),
+            "stream": [example.vector() for example in stream().values()],
+            "requests": refused_requests(request, now=ISSUED_AT),
+            "responses": refused_responses(examples["response"].signed, request),
+            "response_streams": refused_streams(
+                [stream()[name].signed for name in ("response-0", "response-1", "response-end")]
+            ),
+        }
+    )
+
+
+def _key(key: PrivateKey) -> dict[str, Json]:
+    return {
+        "seed": key.seed.hex(),
+        "public_key": key.public_key.raw.hex(),
+        "public_key_base64url": base64url(key.public_key.raw),
+        "public_key_id": key.public_key.key_id,
+    }
+
+
+BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "key-id": key_id,
+    "example-inputs": inputs,
+    "example-request": lambda: unary()["request"].text(),
+    "example-response": lambda: unary()["response"].text(),
+    "example-error": lambda: unary()["error"].text(),
+    "example-stream": stream_text,
+    "openssl": openssl,
+}
+FILES: Final[Mapping[str, Callable[[], str]]] = {"vectors/protocol.json": vectors}

@@ -1,0 +1,65 @@
+"""What SQLite reports, in the words of `sealwire.core.errors`: no SQL, no path, no value."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from sealwire.core.errors import SealError, UnavailableError
+
+_PRIMARY_CODE: Final = 0xFF
+
+_PASSING: Final = {
+    sqlite3.SQLITE_BUSY: "another process holds it locked",
+    sqlite3.SQLITE_LOCKED: "another process holds it locked",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "the file is read-only",
+    sqlite3.SQLITE_IOERR: "the disk reported an error",
+    sqlite3.SQLITE_CANTOPEN: "the file can't be opened",
+    sqlite3.SQLITE_PERM: "the file can't be opened",
+    sqlite3.SQLITE_PROTOCOL: "another process holds it locked",
+    sqlite3.SQLITE_NOMEM: "memory is short",
+}
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def translated(error: BaseException) -> BaseException:
+    """Return the error to report for `error`; one that SQLite's state does not explain, as it is.
+
+    An outage becomes UnavailableError, damage to the file SealError. The original is the cause.
+    """
+    code = _sqlite_code(error)
+    if code in _PASSING:
+        return _caused(unavailable(_PASSING[code]), error)
+    if code in _DAMAGE:
+        damage = SealError("The store's file is damaged; restore it from a backup.")
+        return _caused(damage, error)
+    return error
+
+
+def unavailable_after(error: BaseException) -> UnavailableError:
+    """Return the UnavailableError for a transaction that `error` kept from committing."""
+    why = _PASSING.get(_sqlite_code(error), "the transaction was refused")
+    unmet = unavailable(why)
+    unmet.__cause__ = error
+    return unmet
+
+
+def unavailable(why: str) -> UnavailableError:
+    """Return the error of a store that can't work now, because of `why`."""
+    return UnavailableError(
+        f"The store can't be used now: {why}. Nothing was acknowledged; try again later."
+    )
+
+
+def _sqlite_code(error: BaseException) -> int:
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    code: int = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & _PRIMARY_CODE
+
+
+def _caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error

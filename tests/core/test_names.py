@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealwire.core.errors import MalformedError
+from sealwire.core.names import MAX_NAME_BYTES, check_namespace, check_record_name
+
+CHECKS = pytest.mark.parametrize("check", [check_namespace, check_record_name])
+Check = Callable[[str], str]
+
+ACCEPTED = [
+    "a",
+    "payroll/2027/march",
+    "with spaces",
+    "...",
+    "a..b/.hidden/...",
+    "%2f",  # case 49: text like any other, never decoded
+    "..%2f..%2fetc",
+    "a\\..\\b",
+    "*",  # case 52: no wildcard, just a star
+    "eng*",
+    "ünïcödé",
+    "日本語",
+    "🔑",
+    "x" * MAX_NAME_BYTES,
+    "é" * (MAX_NAME_BYTES // 2),
+]
+
+REFUSED = [
+    pytest.param("", id="empty"),
+    pytest.param("x" * (MAX_NAME_BYTES + 1), id="one byte too long"),
+    pytest.param("é" * (MAX_NAME_BYTES // 2) + "x", id="one byte too long in UTF-8"),
+    pytest.param("..", id="parent"),  # case 49
+    pytest.param("a/../b", id="parent inside"),  # case 49
+    pytest.param("../etc/passwd", id="parent first"),  # case 49
+    pytest.param("a/..", id="parent last"),  # case 49
+    pytest.param(".", id="self"),  # case 49
+    pytest.param("a/./b", id="self inside"),  # case 49
+    pytest.param("a//b", id="empty segment"),  # case 49
+    pytest.param("/a", id="empty first segment"),  # case 49
+    pytest.param("a/", id="empty last segment"),  # case 49
+    pytest.param("/", id="slash"),  # case 49
+    pytest.param("a\0b", id="NUL"),  # case 49
+    pytest.param("a\nb", id="line feed"),
+    pytest.param("a\x1b[31mb", id="escape sequence"),  # case 93
+    pytest.param("a\x7f", id="delete"),
+    pytest.param("a\x85b", id="next line"),
+    pytest.param("e\u0301", id="decomposed"),  # case 51
+    pytest.param("\u212b", id="angstrom sign"),  # case 51
+    pytest.param("\u0344", id="composition exclusion"),  # case 51
+    pytest.param("a\u202eb", id="right-to-left override"),  # case 93
+    pytest.param("a\u2066b\u2069", id="isolates"),  # case 93
+    pytest.param("a\u200eb", id="left-to-right mark"),
+    pytest.param("a\u200bb", id="zero-width space"),  # case 51
+    pytest.param("a\u200db", id="zero-width joiner"),  # case 51
+    pytest.param("\ufeffa", id="byte order mark"),  # case 51
+    pytest.param("a\u00adb", id="soft hyphen"),  # case 51
+    pytest.param("a\u2028b", id="line separator"),
+    pytest.param("a\u2029b", id="paragraph separator"),
+    pytest.param("a\U000e0041b", id="tag letter"),
+    pytest.param("\ue000", id="private use"),
+    pytest.param("\uffff", id="noncharacter"),
+    pytest.param("a\u0378", id="unassigned"),
+    pytest.param("a\ud800", id="lone surrogate"),
+]
+
+TWINS = [
+    ("Records", "records"),
+    ("STRASSE", "straße"),
+    ("ﬁle", "file"),  # the NFKC form of the first is the second
+    ("①", "1"),
+    ("a", "\u0430"),  # Latin and Cyrillic
+    ("a b", "a\u00a0b"),
+    ("eng", "engineering"),
+    ("a", "a "),
+    ("a%2fb", "a/b"),
+]
+
+
+@CHECKS
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_a_good_name_is_returned_as_it_was_given(check: Check, text: str) -> None:
+    assert check(text) is text
+
+
+@CHECKS
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_bad_name_is_malformed(check: Check, text: str) -> None:
+    with pytest.raises(MalformedError):
+        check(text)
+
+
+@CHECKS
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_names_that_look_alike_stay_two_names(check: Check, one: str, other: str) -> None:
+    assert check(one) != check(other)  # case 51
+
+
+@CHECKS
+@given(text=st.text())
+def test_a_name_is_refused_or_returned_unchanged(check: Check, text: str) -> None:
+    try:
+        name = check(text)
+    except MalformedError:
+        return
+    assert name == text == unicodedata.normalize("NFC", text)
+    assert not {"", ".", ".."} & set(text.split("/"))
+    assert all(mark.isprintable() or unicodedata.category(mark) == "Zs" for mark in name)
+
+
+def test_a_refusal_says_which_name_it_is_and_does_not_repeat_it() -> None:
+    with pytest.raises(MalformedError, match="namespace") as refusal:
+        check_namespace("a\x1b]0;x\x07")
+    assert "\x1b" not in str(refusal.value)
+    with pytest.raises(MalformedError, match="record name"):
+        check_record_name("a//b")
