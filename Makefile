@@ -6,10 +6,11 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 ROOTS := protos core server client
-PROTOS := $(shell find protos -name '*.proto' | LC_ALL=C sort)
+PROTO_ROOTS := protos examples/orders/protos
 TYPED := $(wildcard $(ROOTS) certs tests examples benchmarks docs)
-PROTOC = $(BIN)/python -m grpc_tools.protoc -Iprotos \
-	--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS)
+# Stubs of the .proto files under $(1), into $(2).
+PROTOC = $(BIN)/python -m grpc_tools.protoc -Iprotos -I$(1) \
+	--python_out=$(2) --pyi_out=$(2) --grpc_python_out=$(2) $$(find $(1) -name '*.proto' | LC_ALL=C sort)
 STEP = @printf '\n== %s\n' '$(1)'
 
 .PHONY: help setup demo test check protos certs bench clean
@@ -39,15 +40,18 @@ check: setup ## lint, types, layers, protocol, and whatever is generated being u
 	$(call STEP,buf format)
 	@$(BIN)/buf format --diff --exit-code
 	$(call STEP,generated stubs)
-	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; $(call PROTOC,"$$fresh"); \
-	diff -r -x '*.proto' -x py.typed -x __pycache__ protos "$$fresh" \
-	|| { echo 'The committed stubs differ from what protos/ generates: run `make protos`.' >&2; exit 1; }
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	for root in $(PROTO_ROOTS); do \
+		mkdir -p "$$fresh/$$root"; $(call PROTOC,$$root,"$$fresh/$$root"); \
+		diff -r -x '*.proto' -x py.typed -x __pycache__ "$$root" "$$fresh/$$root" \
+		|| { echo "The committed stubs differ from what $$root generates: run \`make protos\`." >&2; exit 1; }; \
+	done
 	$(call STEP,generated documentation)
 	@$(BIN)/python docs/generate.py --check
 
 protos: setup ## regenerate the stubs beside the .proto files
-	@find protos \( -name '*_pb2.py' -o -name '*_pb2.pyi' -o -name '*_pb2_grpc.py' \) -delete
-	@$(call PROTOC,protos)
+	@find $(PROTO_ROOTS) \( -name '*_pb2.py' -o -name '*_pb2.pyi' -o -name '*_pb2_grpc.py' \) -delete
+	@for root in $(PROTO_ROOTS); do $(call PROTOC,$$root,$$root); done
 
 certs: setup ## make the development PKI in certs/generated
 	@$(BIN)/python certs/generate.py

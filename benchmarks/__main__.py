@@ -1,7 +1,9 @@
 """What signing, verifying and sealing cost: `make bench`.
 
 Both servers run side by side, each in its own process, and the loads alternate between them, so
-that whatever else the machine does hits both. Ratios count; milliseconds are this machine's.
+that whatever else the machine does hits both. Requests are signed before the clock runs, and answers
+are not verified, so that all loads cost the sender the same. Ratios count; milliseconds are this
+machine's.
 """
 
 from __future__ import annotations
@@ -15,64 +17,51 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-import grpc.aio
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.deployment import BenchClient, make_deployment
 from benchmarks.echo import METHOD
-from benchmarks.load import Result, Send, drive
+from benchmarks.load import Load, Result
 from benchmarks.processes import ServerProcess, running
-from sealwire.client.connection import channel_credentials
+from sealwire.v1.records_pb2 import GetRecordRequest, PutRecordRequest
 
 VALUE_BYTES: Final = 256
 RECORDS: Final = 1_000
 ROUNDS: Final = 5
 IN_FLIGHT: Final = (1, 32, 128)
 CPU_IN_FLIGHT: Final = 32
+BATCH: Final = 5_000
+GET: Final = "/sealwire.v1.RecordService/GetRecord"
+PUT: Final = "/sealwire.v1.RecordService/PutRecord"
 
 
-class Loads:
-    """The three loads that are compared."""
+def _loads(client: BenchClient, echo: ServerProcess, sealwire: ServerProcess) -> list[Load]:
+    """Return the loads that are compared."""
+    value = os.urandom(VALUE_BYTES)
 
-    def __init__(self, client: BenchClient, echo: ServerProcess, sealwire: ServerProcess) -> None:
-        """Open one connection to each server."""
-        credentials = channel_credentials(client.server, client.tls)
-        self._channel = grpc.aio.secure_channel(
-            f"localhost:{echo.address.rpartition(':')[2]}", credentials
-        )
-        self._echo = self._channel.unary_unary(METHOD)
-        self._client = client.connect()
-        self._value = os.urandom(VALUE_BYTES)
-        self.by_name: dict[str, tuple[ServerProcess, Send]] = {
-            "echo": (echo, self._send_echo),
-            "GetRecord": (sealwire, self._send_get),
-            "PutRecord": (sealwire, self._send_put),
-        }
+    def get(number: int) -> bytes:
+        request = GetRecordRequest(namespace="bench", name=f"record-{number % RECORDS}")
+        return client.signed(GET, request)
 
-    async def close(self) -> None:
-        """Close both connections."""
-        await self._channel.close()
-        await self._client.close()
+    def put(number: int) -> bytes:
+        name = f"record-{number % RECORDS}"
+        return client.signed(PUT, PutRecordRequest(namespace="bench", name=name, value=value))
 
-    async def _send_echo(self, _number: int) -> object:
-        return await self._echo(self._value)
-
-    async def _send_get(self, number: int) -> object:
-        return await self._client.get("bench", f"record-{number % RECORDS}")
-
-    async def _send_put(self, number: int) -> object:
-        return await self._client.put("bench", f"record-{number % RECORDS}", self._value)
+    return [
+        Load("echo", echo, client.connect(echo.address).unary_unary(METHOD), lambda _: value),
+        Load("GetRecord", sealwire, client.connect(sealwire.address).unary_unary(GET), get),
+        Load("PutRecord", sealwire, client.connect(sealwire.address).unary_unary(PUT), put),
+    ]
 
 
-async def _measure(loads: Loads, requests: int, in_flight: int) -> dict[str, Result]:
+async def _measure(loads: list[Load], requests: int, in_flight: int) -> dict[str, Result]:
     """Return each load's round with the median CPU cost, out of rounds that alternate."""
-    rounds: dict[str, list[Result]] = {name: [] for name in loads.by_name}
+    rounds: dict[str, list[Result]] = {load.name: [] for load in loads}
     for _ in range(ROUNDS):
-        for name, (server, send) in loads.by_name.items():
-            rounds[name].append(
-                await drive(server, send, requests=requests // ROUNDS, in_flight=in_flight)
-            )
+        for load in loads:
+            result = await load.run(requests=requests // ROUNDS, in_flight=in_flight)
+            rounds[load.name].append(result)
     return {name: _median_round(results) for name, results in rounds.items()}
 
 
@@ -106,12 +95,12 @@ def _latency_table(by_depth: dict[int, dict[str, Result]]) -> Table:
     return table
 
 
-async def _memory(loads: Loads, puts: int, progress: Callable[[str], None]) -> str:
-    server, put = loads.by_name["PutRecord"]
-    before = server.resident_mib()
-    progress(f"{puts:,} puts")
-    await drive(server, put, requests=puts, in_flight=128)
-    after = server.resident_mib()
+async def _memory(load: Load, puts: int, progress: Callable[[str], None]) -> str:
+    before = load.server.resident_mib()
+    for done in range(0, puts, BATCH):
+        progress(f"{done:,} of {puts:,} puts")
+        await load.run(requests=min(BATCH, puts - done), in_flight=128)
+    after = load.server.resident_mib()
     return f"Resident memory: {before:.0f} MiB before, {after:.0f} MiB after {puts:,} puts."
 
 
@@ -132,15 +121,15 @@ async def _run(requests: int, puts: int) -> None:
             running("benchmarks.echo", str(directory)) as echo,
             running("benchmarks.sealwire_server", str(directory)) as sealwire,
         ):
-            loads = Loads(client, echo, sealwire)
+            loads = _loads(client, echo, sealwire)
             say("warming up")
-            await drive(*loads.by_name["PutRecord"], requests=RECORDS, in_flight=CPU_IN_FLIGHT)
+            for load in reversed(loads):
+                await load.run(requests=RECORDS, in_flight=CPU_IN_FLIGHT)
             by_depth: dict[int, dict[str, Result]] = {}
             for depth in IN_FLIGHT:
                 say(f"{depth} in flight")
                 by_depth[depth] = await _measure(loads, requests, depth)
-            memory = await _memory(loads, puts, say)
-            await loads.close()
+            memory = await _memory(loads[-1], puts, say)
         if progress is not None:
             progress.stop()
     console.print(_cpu_table(by_depth[CPU_IN_FLIGHT]), _latency_table(by_depth), memory, sep="\n")

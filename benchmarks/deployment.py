@@ -7,11 +7,16 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealwire.client import AsyncClient, TlsIdentity
+import grpc.aio
+from google.protobuf.message import Message
+
+from sealwire.client import TlsIdentity
+from sealwire.client.connection import channel_credentials
 from sealwire.core.clock import system_clock
 from sealwire.core.invitation import ServerIdentity
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import Validity, certificate_pem, new_tls_key, tls_key_pem
+from sealwire.core.requests import RequestFactory
 from sealwire.server.deployment import init_deployment
 from sealwire.server.invitations import open_store
 from sealwire.storage import NewIdentity
@@ -25,9 +30,15 @@ class BenchClient:
     key: PrivateKey
     tls: TlsIdentity
 
-    def connect(self) -> AsyncClient:
-        """Return a client; nothing is sent before the first call."""
-        return AsyncClient(self.server, self.key, self.tls)
+    def connect(self, address: str) -> grpc.aio.Channel:
+        """Return a channel to HOST:PORT on this machine."""
+        target = f"localhost:{address.rpartition(':')[2]}"
+        return grpc.aio.secure_channel(target, channel_credentials(self.server, self.tls))
+
+    def signed(self, method: str, request: Message) -> bytes:
+        """Return a signed request, as it goes over the wire."""
+        factory = RequestFactory(self.key, self.server.audience, system_clock, os.urandom)
+        return factory.unary(method, request.SerializeToString()).SerializeToString()
 
 
 def make_deployment(directory: Path) -> BenchClient:

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from benchmarks.processes import ServerProcess
 
-Send = Callable[[int], Awaitable[object]]
-"""Sends the request of that number."""
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -24,24 +21,33 @@ class Result:
     server_cpu_us: float
 
 
-async def drive(server: ServerProcess, send: Send, *, requests: int, in_flight: int) -> Result:
-    """Send `requests` requests, `in_flight` at a time, and return what they took."""
-    numbers = iter(range(requests))
-    latencies: list[float] = []
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One kind of request: `request` makes the bytes of the request of a number."""
 
-    async def worker() -> None:
-        for number in numbers:
-            started = time.perf_counter()
-            await send(number)
-            latencies.append((time.perf_counter() - started) * 1000)
+    name: str
+    server: ServerProcess
+    send: Callable[[bytes], Awaitable[bytes]]
+    request: Callable[[int], bytes]
 
-    cpu, started = server.cpu_seconds(), time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(in_flight)))
-    elapsed = time.perf_counter() - started
-    quantiles = statistics.quantiles(latencies, n=100)
-    return Result(
-        requests_per_second=requests / elapsed,
-        p50_ms=quantiles[49],
-        p99_ms=quantiles[98],
-        server_cpu_us=(server.cpu_seconds() - cpu) / requests * 1e6,
-    )
+    async def run(self, *, requests: int, in_flight: int) -> Result:
+        """Send `requests` requests, `in_flight` at a time, and return what they took."""
+        prepared = iter([self.request(number) for number in range(requests)])
+        latencies: list[float] = []
+
+        async def worker() -> None:
+            for data in prepared:
+                started = time.perf_counter()
+                await self.send(data)
+                latencies.append((time.perf_counter() - started) * 1000)
+
+        cpu, started = self.server.cpu_seconds(), time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(in_flight)))
+        elapsed = time.perf_counter() - started
+        quantiles = statistics.quantiles(latencies, n=100)
+        return Result(
+            requests_per_second=requests / elapsed,
+            p50_ms=quantiles[49],
+            p99_ms=quantiles[98],
+            server_cpu_us=(self.server.cpu_seconds() - cpu) / requests * 1e6,
+        )

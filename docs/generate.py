@@ -22,7 +22,7 @@ from typing import Final, Protocol
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for `docs.generators`, when this file is run as a program
 
-from docs.generators import cases, contract, examples, protocol, sealing
+from docs.generators import cases, contract, examples, protocol, sealing  # noqa: E402
 
 
 class Module(Protocol):

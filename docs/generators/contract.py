@@ -22,7 +22,7 @@ def proto(name: str) -> str:
 def errors() -> str:
     """Return the reasons that a server signs, and the code of each."""
     meanings = {kind.reason: _sentence(kind) for kind in SealwireError.__subclasses__()}
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"`{reason}`", f"{code.name} ({code.value})", meanings[reason])
         for reason, code in STATUS_CODES.items()
     ]

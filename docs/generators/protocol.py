@@ -168,6 +168,11 @@ def inputs() -> str:
     )
 
 
+def unary_text(name: str) -> str:
+    """Return one of the unary examples."""
+    return unary()[name].text()
+
+
 def stream_text() -> str:
     """Return the stream's messages, a few lines each; the vectors hold the rest."""
     parts = []
@@ -237,9 +242,9 @@ def _key(key: PrivateKey) -> dict[str, Json]:
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "key-id": key_id,
     "example-inputs": inputs,
-    "example-request": lambda: unary()["request"].text(),
-    "example-response": lambda: unary()["response"].text(),
-    "example-error": lambda: unary()["error"].text(),
+    "example-request": functools.partial(unary_text, "request"),
+    "example-response": functools.partial(unary_text, "response"),
+    "example-error": functools.partial(unary_text, "error"),
     "example-stream": stream_text,
     "openssl": openssl,
 }

@@ -196,7 +196,9 @@ def vectors() -> str:
                 "name": ADDRESS.name,
                 "version": ADDRESS.version,
             },
-            "steps": {name.replace(" ", "_"): value.hex() for name, value in steps().items()},
+            "steps": {
+                name.lower().replace(" ", "_"): value.hex() for name, value in steps().items()
+            },
             "examples": [example.vector() for example in EXAMPLES],
             "refused": refused(),
         }

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sealwire.client.profiles import (
+from sealwire.client.profile_files import (
     IDENTITY_KEY_FILE,
     TLS_KEY_FILE,
     Profile,
-    Profiles,
     write_server_files,
 )
+from sealwire.client.profiles import Profiles
 from sealwire.core.clock import system_clock
 from sealwire.core.invitation import Invitation, ServerIdentity
 from sealwire.core.key_files import private_key_text

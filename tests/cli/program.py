@@ -22,8 +22,9 @@ class Done:
     out: bytes
     err: str
 
-    def json(self) -> Any:
-        return json.loads(self.out)
+    def json(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.out)
+        return document
 
 
 @dataclass(frozen=True)

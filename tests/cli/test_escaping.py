@@ -34,7 +34,9 @@ def test_a_character_that_a_terminal_obeys_is_shown_as_an_escape(text: str, show
     assert visible_name(text) == shown
 
 
-@pytest.mark.parametrize("text", ["plain", "Grüße", "日本語", "crème brûlée/één", "[red]not markup"])
+@pytest.mark.parametrize(
+    "text", ["plain", "Grüße", "日本語", "crème brûlée/één", "[red]not markup"]
+)
 def test_text_that_can_be_seen_stays_as_it_is(text: str) -> None:
     assert visible_line(text) == visible_lines(text) == visible_name(text) == text
 

@@ -40,9 +40,7 @@ def test_an_expired_invitation_is_refused_before_anything_is_made(
 
 
 @pytest.mark.parametrize("expires_at", [0, -1, -(10**30)])
-def test_an_impossible_expiry_is_an_expiry(
-    user: User, absent: Deployment, expires_at: int
-) -> None:
+def test_an_impossible_expiry_is_an_expiry(user: User, absent: Deployment, expires_at: int) -> None:
     path = user.home / "invitation"
     replace_secret(path, absent.invitation(expires_at=expires_at).to_json())
     done = user.run("join", path)

@@ -63,6 +63,6 @@ def test_the_private_key_is_never_printed(user: User) -> None:
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 def test_ssh_keygen_reads_the_pair(user: User) -> None:
     user.run("keygen")
-    command = ["ssh-keygen", "-y", "-f", user.home / "identity.key"]
+    command = ["ssh-keygen", "-y", "-f", str(user.home / "identity.key")]
     derived = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert derived[:2] == (user.home / "identity.key.pub").read_text().split()[:2]

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from sealwire.client.cli.output import JSON, TABLE, moment, print_fields, print_rows
+from sealwire.client.cli.output import JSON, TABLE, Fields, moment, print_fields, print_rows
 from tests.cli.program import User
 
-ROWS = [
+ROWS: list[Fields] = [
     {"version": 1, "size": 5, "name": "short"},
     {"version": 12, "size": 1048576, "name": "a longer \x1b]0;name\u202e"},
 ]

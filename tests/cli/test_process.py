@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -52,9 +51,7 @@ def test_without_a_profile_every_call_is_a_local_error(
 ) -> None:
     done = user.run(*arguments)
     assert (done.code, done.out) == (1, b"")
-    assert done.err == (
-        "sealwire: There is no profile yet; make one with: sealwire join FILE\n"
-    )
+    assert done.err == ("sealwire: There is no profile yet; make one with: sealwire join FILE\n")
 
 
 def test_an_ended_certificate_is_told_before_anything_is_sent(
@@ -111,6 +108,15 @@ def test_a_value_on_the_command_line_is_taken_for_a_file(user: User) -> None:
     assert "hunter2: No such file" in done.err
 
 
+# case 93
+def test_a_sentence_about_an_error_is_one_line_that_a_terminal_does_not_obey(user: User) -> None:
+    done = user.run("put", "team", "name", "\x1b]0;owned\x07\n\u202efile")
+    assert done.code == 1
+    assert r"\x1b]0;owned\x07\x0a\u202efile: No such file" in done.err
+    assert done.err.count("\n") == 1
+    assert "\x1b" not in done.err
+
+
 def test_more_than_a_record_holds_is_refused_here(user: User) -> None:
     done = user.run("put", "team", "name", "-", stdin=bytes(1024 * 1024 + 1))
     assert done.code == 1
@@ -154,7 +160,14 @@ def test_a_closed_pipe_ends_the_program_quietly(user: User) -> None:
 
 
 @pytest.fixture
-def defect() -> Iterator[None]:
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo, after the test, what `run` sets for its whole process."""
+    for name in ("GRPC_VERBOSITY", "GRPC_SSL_CIPHER_SUITES"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.fixture
+def defect(in_process: None) -> Iterator[None]:
     @cli.command("defect")
     def fail() -> None:
         raise RuntimeError("hunter2 \x1b[31m")
@@ -211,14 +224,28 @@ def test_the_program_leaves_no_core_file(user: User) -> None:
     assert done.stdout.endswith("(0, 0)\n")
 
 
-@pytest.fixture(autouse=True)
-def same_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo, after each test, what `run` sets for its whole process."""
-    for name in ("GRPC_VERBOSITY", "GRPC_SSL_CIPHER_SUITES"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
+@pytest.mark.parametrize("arguments", [("--help",), ("put", "--help")])
+def test_help_needs_neither_grpc_nor_keys_nor_a_table(
+    user: User, arguments: tuple[str, ...]
+) -> None:
+    script = (
+        f"import sys; from sealwire.client.cli.program import run; run({list(arguments)!r});"
+        "print({'grpc', 'google.protobuf', 'cryptography', 'nacl', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=user.environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.endswith("set()\n")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("-h",), *((c, "--help") for c in cli.commands)])
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("-h",), *((c, "--help") for c in cli.commands)]
+)
 def test_help_is_on_standard_output(arguments: tuple[str, ...]) -> None:
     with CliRunner().isolation() as (out, err, _):
         assert run(arguments) == 0
@@ -229,7 +256,3 @@ def test_help_is_on_standard_output(arguments: tuple[str, ...]) -> None:
 def test_help_tells_every_exit_code() -> None:
     context = click.Context(cli, info_name="sealwire")
     assert all(code in cli.get_help(context) for code in ("0 done", "1 an", "2 the", "130"))
-
-
-def test_core_limit_is_not_the_callers() -> None:
-    assert resource.getrlimit(resource.RLIMIT_CORE)

@@ -39,18 +39,18 @@ def is_on_curve(encoding: bytes) -> bool:
 
 
 def negative(point: bytes) -> bytes:
-    """Return −A: the same y, the other x."""
+    """Return -A: the same y, the other x."""
     return point[:31] + bytes([point[31] ^ 0x80])
 
 
 def to_montgomery(point: bytes) -> bytes:
-    """Return u = (1 + y) / (1 − y), the X25519 key of a point (RFC 7748 section 4.1)."""
+    """Return u = (1 + y) / (1 - y), the X25519 key of a point (RFC 7748 section 4.1)."""
     y = int.from_bytes(point, "little") % SIGN_BIT
     return ((1 + y) * pow(1 - y, -1, P) % P).to_bytes(32, "little")
 
 
 def base_times(scalar: int) -> bytes:
-    """Return the point scalar × B."""
+    """Return the point scalar * B."""
     product: bytes = sodium.crypto_scalarmult_ed25519_base_noclamp(
         (scalar % L).to_bytes(32, "little")
     )
@@ -64,9 +64,9 @@ def add(one: bytes, other: bytes) -> bytes:
 
 
 def sign_with_nonce(seed: bytes, message: bytes, *, point: bytes, scalar: int) -> bytes:
-    """Return R ‖ S where R is `point` and S = scalar + SHA-512(R ‖ A ‖ M) × a.
+    """Return R ‖ S where R is `point` and S = scalar + SHA-512(R ‖ A ‖ M) * a.
 
-    It is a true signature if `point` is scalar × B; else it holds at most where a verifier
+    It is a true signature if `point` is scalar * B; else it holds at most where a verifier
     multiplies by the cofactor or reads R loosely.
     """
     public, _ = sodium.crypto_sign_seed_keypair(seed)

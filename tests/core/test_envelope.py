@@ -86,7 +86,7 @@ def test_an_envelope_with_a_field_out_of_bounds_is_malformed(signed: SignedMessa
         parse_envelope(encoded(signed))
 
 
-def test_an_envelope_has_4_mib_at_most() -> None:  # case 30
+def test_an_envelope_has_4_mib_at_most() -> None:
     frame = len(encoded(SignedMessage(payload=bytes(2**21), public_key_id="k"))) - 2**21
     largest = SignedMessage(payload=bytes(MAX_ENVELOPE_BYTES - frame), public_key_id="k")
     assert len(encoded(largest)) == MAX_ENVELOPE_BYTES

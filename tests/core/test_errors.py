@@ -9,13 +9,13 @@ from sealwire.core import errors
 from sealwire.core.errors import STATUS_CODES, Code, SealwireError
 from sealwire.core.responses import ResponseVerificationError
 
-KINDS = [
+KINDS: list[type[SealwireError]] = [
     kind
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, SealwireError)
 ]
 # What is raised at start-up or in a client, and the two whose code is said elsewhere.
-NOT_SENT = {
+NOT_SENT: set[type[SealwireError]] = {
     errors.SealwireError,
     errors.StatusError,
     errors.PolicyError,
@@ -40,8 +40,14 @@ def test_the_table_holds_the_errors_that_travel_and_no_others() -> None:
 
 
 def test_reasons_are_unique_and_machine_readable() -> None:
-    kinds = [*SENT, errors.PolicyError, errors.ConfigurationError, ResponseVerificationError]
-    reasons = [kind.reason for kind in [*kinds, SealwireError]]
+    kinds: list[type[SealwireError]] = [
+        *SENT,
+        SealwireError,
+        errors.PolicyError,
+        errors.ConfigurationError,
+        ResponseVerificationError,
+    ]
+    reasons = [kind.reason for kind in kinds]
     assert len(set(reasons)) == len(reasons)
     assert all(re.fullmatch(r"[A-Z][A-Z_]*[A-Z]", reason) for reason in reasons)
 

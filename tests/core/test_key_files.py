@@ -23,6 +23,7 @@ from tests.core.builders import ALICE, ROOT
 PKCS8 = serialization.PrivateFormat.PKCS8
 OPENSSH = serialization.PrivateFormat.OpenSSH
 NO_ENCRYPTION = serialization.NoEncryption()
+RSA_KEY = rsa.generate_private_key(65537, 2048)
 needs_ssh_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed"
 )
@@ -80,7 +81,7 @@ def test_a_private_key_of_ssh_keygen_is_read(tmp_path: Path) -> None:
 @needs_ssh_keygen
 def test_a_private_key_that_ssh_keygen_encrypted_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    make = ["ssh-keygen", "-q", "-t", "ed25519", "-a", "1", "-N", "passphrase", "-f", path]
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-a", "1", "-N", "passphrase", "-f", str(path)]
     subprocess.run(make, check=True)
     with pytest.raises(ConfigurationError, match="unencrypted Ed25519"):
         parse_private_key(path.read_bytes())
@@ -99,8 +100,8 @@ def test_an_encrypted_pkcs_8_key_is_refused() -> None:
     [
         pytest.param(pem(ec.generate_private_key(ec.SECP256R1())), id="ECDSA"),
         pytest.param(pem(ec.generate_private_key(ec.SECP256R1()), OPENSSH), id="OpenSSH ECDSA"),
-        pytest.param(pem(rsa.generate_private_key(65537, 2048)), id="RSA"),
-        pytest.param(pem(rsa.generate_private_key(65537, 2048), OPENSSH), id="OpenSSH RSA"),
+        pytest.param(pem(RSA_KEY), id="RSA"),
+        pytest.param(pem(RSA_KEY, OPENSSH), id="OpenSSH RSA"),
         pytest.param(pem(ed448.Ed448PrivateKey.generate()), id="Ed448"),
         pytest.param(pem(x25519.X25519PrivateKey.generate()), id="X25519"),
     ],

@@ -46,7 +46,7 @@ def changed(**fields: str) -> Policy:
 
 
 BAD = {
-    "NoPolicy": (method("NoPolicy", None), "has no"),  # case 59
+    "NoPolicy": (method("NoPolicy", None), "has no"),
     "EmptyPolicy": (method("EmptyPolicy", Policy()), "no permission"),
     "NoPermission": (method("NoPermission", changed(permission="")), "no permission"),
     "NoRequest": (method("NoRequest", changed(request="")), "no loaded"),
@@ -156,6 +156,6 @@ def test_a_method_with_a_bad_policy_is_refused(name: str) -> None:  # case 59
     ],
     ids=ascii,
 )
-def test_a_path_in_any_other_form_is_refused(path: str) -> None:  # case 13
+def test_a_path_in_any_other_form_is_refused(path: str) -> None:
     with pytest.raises(PolicyError):
         method_policy(path)

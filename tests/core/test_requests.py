@@ -69,6 +69,10 @@ def test_an_empty_body_is_a_body() -> None:
     assert statement.HasField("body")
 
 
+def test_a_window_is_60_seconds_back_and_10_ahead_unless_it_is_said_otherwise() -> None:
+    assert TimeWindow(window_ms=60_000, skew_ms=10_000) == WINDOW
+
+
 @pytest.mark.parametrize("issued_at", [NOW - WINDOW_MS, NOW - 1, NOW, NOW + SKEW_MS])
 def test_a_request_is_admitted_up_to_the_exact_limits_of_its_window(issued_at: int) -> None:
     statement = request_statement()  # case 25

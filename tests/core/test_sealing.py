@@ -65,9 +65,9 @@ def test_a_header_says_who_can_open_the_blob() -> None:
     assert HEADER_BYTES == 106
 
 
-def test_a_blob_shows_nothing_of_its_value() -> None:  # case 66
-    assert TEXT not in sealed()
-    assert TEXT not in sealed(TEXT * 10_000)
+def test_a_blob_shows_nothing_of_its_value() -> None:
+    assert sealed().find(TEXT) == -1
+    assert sealed(TEXT * 10_000).find(TEXT) == -1
 
 
 def test_no_two_blobs_of_a_value_share_salt_key_or_ciphertext() -> None:  # case 67
@@ -148,8 +148,8 @@ def test_a_blob_of_another_owner_or_root_version_does_not_open(key: HeldKey) -> 
 @pytest.mark.parametrize(
     "key",
     [
-        held_key(root_key=X25519PrivateKey.from_private_bytes(bytes([0x21]) * 32)),  # case 64
-        held_key(deployment_id="deployment-2"),  # case 65
+        held_key(root_key=X25519PrivateKey.from_private_bytes(bytes([0x21]) * 32)),
+        held_key(deployment_id="deployment-2"),
         held_key(identity_salt=bytes(32)),  # erased and enrolled again
         HeldKey(root_version=1, owner=ALICE.public_key, secret=bytes(32)),
     ],

@@ -50,6 +50,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @WRITERS
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o777])
 def test_a_secret_is_written_0600_whatever_the_umask(
@@ -206,8 +210,8 @@ def test_a_secret_file_has_1_mib_at_most(tmp_path: Path) -> None:
 def test_refused_files_stay_closed(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe", 0o600)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     for name in ("folder", "pipe", "missing"):
         with pytest.raises(ConfigurationError):
             read_secret(tmp_path / name)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before

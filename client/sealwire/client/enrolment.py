@@ -23,14 +23,14 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from sealwire.client.client import Client
 from sealwire.client.connection import TlsIdentity
 from sealwire.client.errors import RemoteError, UnauthenticatedError
-from sealwire.client.profiles import (
+from sealwire.client.profile_files import (
     IDENTITY_KEY_FILE,
     TLS_KEY_FILE,
     Profile,
-    Profiles,
     matching_certificate,
     write_server_files,
 )
+from sealwire.client.profiles import Profiles
 from sealwire.core.clock import Clock
 from sealwire.core.errors import ConfigurationError, MalformedError
 from sealwire.core.invitation import Invitation
@@ -82,7 +82,13 @@ def join(
         if not resumed:
             shutil.rmtree(folder)
         raise
-    certificate = _verified_certificate(response, keys, invitation.server.ca_pem, clock())
+    certificate = verified_certificate(
+        response,
+        ca_pem=invitation.server.ca_pem,
+        tls_key=keys.tls.public_key(),
+        public_key_id=keys.identity.public_key.key_id,
+        now=clock(),
+    )
     write_server_files(
         folder,
         invitation.server,
@@ -91,6 +97,35 @@ def join(
         certificate_pem=certificate_pem(certificate),
     )
     return profiles.adopt(folder, name)
+
+
+def verified_certificate(
+    response: EnrollResponse,
+    *,
+    ca_pem: str,
+    tls_key: ec.EllipticCurvePublicKey,
+    public_key_id: str,
+    now: int,
+) -> x509.Certificate:
+    """Return the certificate in a response, if the CA issued it for these very keys.
+
+    It is a valid client certificate at `now` (RFC 5280), and its one name ends with the key id.
+
+    Raises:
+        ResponseVerificationError: if it is not, or the response names another key.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(response.certificate)
+        ca = x509.load_pem_x509_certificate(ca_pem.encode("ascii"))
+        verifier = PolicyBuilder().store(Store([ca])).time(_moment(now)).build_client_verifier()
+        names = [name.value for name in verifier.verify(certificate, []).subjects or ()]
+        key = certificate.public_key()
+    except (ValueError, VerificationError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise ResponseVerificationError(_NOT_OURS) from error
+    bound = len(names) == 1 and str(names[0]).endswith(f"/key/{public_key_id}")
+    if not bound or key != tls_key or response.identity.public_key_id != public_key_id:
+        raise ResponseVerificationError(_NOT_OURS)
+    return certificate
 
 
 def _require_usable(invitation: Invitation, now: int) -> None:
@@ -148,25 +183,6 @@ def _enroll(
     except UnauthenticatedError as error:
         status = Status(code=error.code, reason=error.status_reason)
         raise UnauthenticatedError(status, REFUSED_SENTENCE) from error
-
-
-def _verified_certificate(
-    response: EnrollResponse, keys: _StagedKeys, ca_pem: str, now: int
-) -> x509.Certificate:
-    """Return the certificate if the invitation's CA issued it for these two keys."""
-    key_id = keys.identity.public_key.key_id
-    try:
-        certificate = x509.load_der_x509_certificate(response.certificate)
-        ca = x509.load_pem_x509_certificate(ca_pem.encode("ascii"))
-        verifier = PolicyBuilder().store(Store([ca])).time(_moment(now)).build_client_verifier()
-        names = [name.value for name in verifier.verify(certificate, []).subjects or ()]
-        key = certificate.public_key()
-    except (ValueError, VerificationError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        raise ResponseVerificationError(_NOT_OURS) from error
-    bound = len(names) == 1 and str(names[0]).endswith(f"/key/{key_id}")
-    if not bound or key != keys.tls.public_key() or response.identity.public_key_id != key_id:
-        raise ResponseVerificationError(_NOT_OURS)
-    return certificate
 
 
 def _moment(milliseconds: int) -> datetime.datetime:

@@ -60,7 +60,7 @@ _ADVICE: Final[dict[int, str]] = {
         " Check that this profile belongs to this server, that its key was not revoked, and the"
         " clock: the server's is {ahead} of this machine's."
     ),
-    Code.PERMISSION_DENIED: " Ask the owner of the namespace.",
+    Code.PERMISSION_DENIED: " Ask whoever grants permissions there.",
     Code.RESOURCE_EXHAUSTED: " Wait a little before you try again.",
     Code.UNAVAILABLE: " Nothing was acknowledged; try again.",
 }

@@ -48,7 +48,8 @@ class ClientExchange:
 
     session: Session
     method: MethodPolicy
-    _sent: list[bytes] = field(default_factory=list)
+    _sent: set[bytes] = field(default_factory=set)
+    _latest: bytes = b""
     _answers: StreamChain = field(default_factory=StreamChain)
     _stream: RequestStream | None = None
 
@@ -84,7 +85,7 @@ class ClientExchange:
             data,
             server_key=self.session.server_key,
             method=self.method.path,
-            request_digests=self._sent[-1:],
+            request_digests={self._latest},
         )
         if not statement.HasField("body"):
             raise ResponseVerificationError("The answer is a status where a body belongs.")
@@ -166,7 +167,8 @@ class ClientExchange:
         return self._stream
 
     def _send(self, signed: SignedMessage) -> bytes:
-        self._sent.append(digest(signed.payload))
+        self._latest = digest(signed.payload)
+        self._sent.add(self._latest)
         return signed.SerializeToString()
 
 

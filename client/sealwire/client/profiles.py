@@ -3,76 +3,29 @@
 <configuration>/sealwire/      0700
   current                      the name of the profile that is used unless another one is named
   profiles/                    0700
-    <name>/                    0700
-      profile.json             server: address, audience, public key, key id; identity: id, name
-      identity.key             Ed25519, OpenSSH format; signs every request
-      tls.key, tls.crt, ca.crt PEM; the TLS key and certificate, and the one CA that is trusted
+    <name>/                    0700, with the files of one profile
 
-Every file has mode 0600. A profile is complete or it isn't there: it arrives by one rename.
+A profile is complete or it isn't there: it arrives by one rename.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import platformdirs
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 
-from sealwire.client.client import Client
-from sealwire.client.connection import TlsIdentity
-from sealwire.core.clock import Clock, system_clock
-from sealwire.core.errors import ConfigurationError, MalformedError
-from sealwire.core.invitation import ServerIdentity
-from sealwire.core.key_files import parse_private_key
-from sealwire.core.keys import PrivateKey, PublicKey
+from sealwire.client.profile_files import Profile, read_profile
+from sealwire.core.errors import ConfigurationError
 from sealwire.core.secret_files import read_secret, replace_secret
 
-FORMAT: Final = "sealwire-profile-v1"
-PROFILE_FILE: Final = "profile.json"
-IDENTITY_KEY_FILE: Final = "identity.key"
-TLS_KEY_FILE: Final = "tls.key"
-TLS_CERTIFICATE_FILE: Final = "tls.crt"
-CA_FILE: Final = "ca.crt"
+__all__ = ["Profile", "Profiles"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One identity at one server. Its secrets stay out of its repr."""
-
-    name: str
-    server: ServerIdentity
-    identity_id: str
-    identity_name: str
-    key: PrivateKey
-    tls: TlsIdentity
-    certificate_ends: int
-    """Milliseconds since the Unix epoch."""
-
-    def connect(self, *, clock: Clock = system_clock) -> Client:
-        """Return a client of this profile's server; nothing is sent before the first call.
-
-        Raises:
-            ConfigurationError: if the TLS certificate has ended.
-        """
-        if clock() >= self.certificate_ends:
-            end = datetime.datetime.fromtimestamp(self.certificate_ends / 1000, tz=datetime.UTC)
-            raise ConfigurationError(
-                f"The certificate of the profile {self.name!r} ended on {end:%Y-%m-%d}; ask an "
-                "administrator for a new invitation and join again under a new profile name."
-            )
-        return Client(self.server, self.key, self.tls, clock=clock)
 
 
 class Profiles:
@@ -117,7 +70,7 @@ class Profiles:
                 f"There is no profile {name!r}; make it with: sealwire join FILE --profile {name}"
             )
         _require_private_directory(folder)
-        return _read_profile(folder)
+        return read_profile(folder)
 
     def require_free(self, name: str) -> None:
         """Return if `name` is the name of no profile yet.
@@ -144,7 +97,7 @@ class Profiles:
         Raises:
             ConfigurationError: if the name was taken meanwhile, or `staged` is not complete.
         """
-        _read_profile(staged)
+        read_profile(staged)
         self.require_free(name)
         # rename(2) never replaces a directory that holds anything.
         staged.rename(self._folder(name))
@@ -154,101 +107,6 @@ class Profiles:
 
     def _folder(self, name: str) -> Path:
         return self.directory / _checked_name(name)
-
-
-def write_server_files(
-    folder: Path,
-    server: ServerIdentity,
-    *,
-    identity_id: str,
-    identity_name: str,
-    certificate_pem: bytes,
-) -> None:
-    """Write what enrolment adds to the two keys in `folder`."""
-    fields = {
-        "format": FORMAT,
-        "address": server.address,
-        "audience": server.audience,
-        "server_public_key": server.public_key.text,
-        "server_key_id": server.public_key.key_id,
-        "identity_id": identity_id,
-        "identity_name": identity_name,
-    }
-    replace_secret(folder / TLS_CERTIFICATE_FILE, certificate_pem)
-    replace_secret(folder / CA_FILE, server.ca_pem.encode("ascii"))
-    replace_secret(folder / PROFILE_FILE, json.dumps(fields, indent=2).encode("ascii") + b"\n")
-
-
-def matching_certificate(tls: TlsIdentity) -> x509.Certificate:
-    """Return the certificate of a TLS identity.
-
-    Raises:
-        MalformedError: if it or its key does not parse, or they don't belong together.
-    """
-    try:
-        certificate = x509.load_pem_x509_certificate(tls.certificate_pem)
-        key = serialization.load_pem_private_key(tls.key_pem, password=None)
-        matches = certificate.public_key() == key.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise MalformedError("A TLS certificate or its key does not parse.") from None
-    if not matches:
-        raise MalformedError("A TLS certificate and its key do not belong together.")
-    return certificate
-
-
-def _read_profile(folder: Path) -> Profile:
-    key = parse_private_key(read_secret(folder / IDENTITY_KEY_FILE))
-    tls = TlsIdentity(
-        certificate_pem=read_secret(folder / TLS_CERTIFICATE_FILE),
-        key_pem=read_secret(folder / TLS_KEY_FILE),
-    )
-    text = read_secret(folder / PROFILE_FILE)
-    ca = read_secret(folder / CA_FILE)
-    try:
-        fields = _text_fields(text)
-        x509.load_pem_x509_certificate(ca)
-        return Profile(
-            name=folder.name,
-            server=_server_identity(fields, ca.decode("ascii")),
-            identity_id=fields["identity_id"],
-            identity_name=fields["identity_name"],
-            key=key,
-            tls=tls,
-            certificate_ends=_end(matching_certificate(tls)),
-        )
-    except (ValueError, KeyError, MalformedError):
-        raise ConfigurationError(
-            f"The profile {folder.name!r} is damaged: {folder} does not hold what enrolment wrote. "
-            "Restore it, or join again under a new profile name."
-        ) from None
-
-
-def _text_fields(text: bytes) -> dict[str, str]:
-    try:
-        fields = json.loads(text)
-    except RecursionError:
-        raise MalformedError("The profile is nested too deeply.") from None
-    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-        raise MalformedError("This is no profile.")
-    if not all(isinstance(value, str) for value in fields.values()):
-        raise MalformedError("A field of the profile is not a text.")
-    return fields
-
-
-def _server_identity(fields: dict[str, str], ca_pem: str) -> ServerIdentity:
-    public_key = PublicKey.from_text(fields["server_public_key"])
-    if public_key.key_id != fields["server_key_id"]:
-        raise MalformedError("The server's key id is not that of its key.")
-    return ServerIdentity(
-        address=fields["address"],
-        audience=fields["audience"],
-        public_key=public_key,
-        ca_pem=ca_pem,
-    )
-
-
-def _end(certificate: x509.Certificate) -> int:
-    return int(certificate.not_valid_after_utc.timestamp()) * 1000
 
 
 def _checked_name(name: str) -> str:

@@ -69,7 +69,8 @@ def parse_envelope(data: bytes) -> SignedMessage:
     if len(data) > MAX_ENVELOPE_BYTES:
         raise MalformedError("The envelope is larger than 4 MiB.")
     signed = parse_canonical(SignedMessage, data)
-    if not signed.payload or len(signed.public_key_id) > MAX_KEY_ID_BYTES or signed.content:
+    id_size = len(signed.public_key_id.encode("utf-8"))
+    if not signed.payload or not 1 <= id_size <= MAX_KEY_ID_BYTES or signed.content:
         raise MalformedError("A field of the envelope is out of bounds.")
     return signed
 

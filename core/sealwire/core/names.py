@@ -1,4 +1,4 @@
-"""The form of namespaces and record names: one text, one name, never an alias.
+"""What a record may be called, and how much it holds: one text, one name, never an alias.
 
 Refused rather than normalized: a server that silently changes a name lets two names meet.
 """
@@ -11,6 +11,8 @@ from typing import Final
 from sealwire.core.errors import MalformedError
 
 MAX_NAME_BYTES: Final = 512
+MAX_VALUE_BYTES: Final = 1024 * 1024
+"""How much one record holds."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -25,14 +27,17 @@ def check_record_name(text: str) -> str:
 
 
 def check_identity_name(text: str) -> str:
-    """Return `text` if it has the form of an identity's name, one segment; MalformedError if not."""
+    """Return `text` if it has the form of an identity's name; MalformedError otherwise."""
     if "/" in text:
         raise MalformedError("An identity's name holds no '/'.")
     return _check(text, "name")
 
 
 def _check(text: str, what: str) -> str:
-    size = len(text.encode("utf-8"))
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise MalformedError(f"This {what} holds a lone surrogate, so it is no text.") from None
     if not 1 <= size <= MAX_NAME_BYTES:
         raise MalformedError(f"A {what} has 1 to {MAX_NAME_BYTES} bytes of UTF-8; this has {size}.")
     if not unicodedata.is_normalized("NFC", text):

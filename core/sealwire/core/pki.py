@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -22,6 +22,13 @@ from sealwire.core.errors import MalformedError
 
 _BACKDATED: Final = datetime.timedelta(minutes=5)
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+_NOT_A_REQUEST: Final = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def requested_key(request: bytes) -> ec.EllipticCurvePublicKey:
         parsed = x509.load_der_x509_csr(request)
         key = parsed.public_key()
         valid = parsed.is_signature_valid
-    except (ValueError, TypeError, InvalidSignature):
+    except _NOT_A_REQUEST:
         raise MalformedError("The certificate request does not parse.") from None
     if not valid or not isinstance(key, ec.EllipticCurvePublicKey):
         raise MalformedError("The certificate request is not signed by an ECDSA key of its own.")

@@ -68,9 +68,10 @@ def _find_method(path: str) -> MethodDescriptor:
     service, _, name = path.removeprefix("/").partition("/")
     try:
         found = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
-    except KeyError:
+    except (KeyError, TypeError):  # TypeError: for a text that is not UTF-8
         raise PolicyError(f"No loaded .proto declares the method {path}.") from None
-    if path != f"/{service}/{name}":
+    # Compared with what was found, because a look-up reads a name only up to its first NUL.
+    if path != f"/{found.containing_service.full_name}/{found.name}":
         raise PolicyError(f"{path} is not the canonical path of a method.")
     return found
 

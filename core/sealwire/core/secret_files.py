@@ -37,7 +37,7 @@ def write_new_secret(path: Path, data: bytes) -> None:
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
 
 
 def replace_secret(path: Path, data: bytes) -> None:
@@ -54,7 +54,7 @@ def replace_secret(path: Path, data: bytes) -> None:
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
 
 
 def read_secret(path: Path) -> bytes:
@@ -72,9 +72,12 @@ def read_secret(path: Path) -> bytes:
         raise ConfigurationError(
             f"{path} can't be opened ({error.strerror}); a secret file must not be a symbolic link."
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _require_private(path, os.fstat(descriptor))
-        return file.read(MAX_SECRET_FILE_BYTES)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_SECRET_FILE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:
@@ -88,6 +91,12 @@ def _require_private(path: Path, status: os.stat_result) -> None:
         )
     if status.st_size > MAX_SECRET_FILE_BYTES:
         raise ConfigurationError(f"{path} is larger than 1 MiB, so it is no secret file.")
+
+
+def _discard(temporary: Path) -> None:
+    # Where even this fails, the error that is under way says more.
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def _write_0600(path: Path, data: bytes) -> None:

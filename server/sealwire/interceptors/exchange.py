@@ -15,7 +15,7 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from sealwire.core.envelope import digest, parse_body, parse_envelope
-from sealwire.core.errors import Code, MalformedError, SealwireError
+from sealwire.core.errors import AuthenticationError, Code, MalformedError, SealwireError
 from sealwire.core.policy import MethodPolicy
 from sealwire.core.responses import STATUS_METADATA_KEY, ResponseFactory
 from sealwire.core.streams import StreamChain
@@ -78,7 +78,7 @@ class Exchange:
         call = await self._authenticate(data)
         if call.statement.HasField("stream"):
             raise MalformedError("A statement of a stream came to a method that takes none.")
-        await self.protection.replay.claim(call.statement)  # 11
+        await self._claim(call)
         return call, parse_body(self.method.request, call.statement.body)  # 12
 
     async def admit_stream(
@@ -93,7 +93,7 @@ class Exchange:
             raise MalformedError("A statement without a stream position came in a stream.")
         self._requests.check(call.statement.stream)
         self._requests.advance(call.signed.payload, call.statement.stream)
-        await self.protection.replay.claim(call.statement)  # 11
+        await self._claim(call)
         return call, self._requests_of(call, messages)
 
     def answer(self, response: Message) -> bytes:
@@ -120,7 +120,7 @@ class Exchange:
         status = to_status(error)
         if status.code == Code.INTERNAL:
             _log.error("%s failed", self.method.path, exc_info=error)
-        elif self._signed is None and isinstance(error, SealwireError):
+        elif isinstance(error, SealwireError) and self._is_refusal(error):
             claimed = self._claimed()
             key_id = claimed.public_key_id if claimed else ""
             self.protection.on_refusal(Refusal(self.method.path, key_id, error))
@@ -130,13 +130,20 @@ class Exchange:
         )
         await self.context.abort(grpc_code(status), status.message, metadata)
 
+    def _is_refusal(self, error: SealwireError) -> bool:
+        """Tell whether the request did not get through, rather than not do what it asked."""
+        return self._signed is None or isinstance(error, AuthenticationError)
+
     async def _authenticate(self, data: bytes) -> Call:
         self.receive(data)
         signed, statement, sender = await self.protection.authenticator.authenticate(
             data, self.method, self.context
         )
-        self._signed = signed
         return Call(self.method, sender, signed, statement, self.context)
+
+    async def _claim(self, call: Call) -> None:
+        await self.protection.replay.claim(call.statement)  # 11
+        self._signed = call.signed
 
     async def _requests_of(
         self, call: Call, messages: AsyncIterator[bytes]

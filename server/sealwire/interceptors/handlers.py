@@ -5,6 +5,7 @@ A handler that is built without (de)serializers is given exactly the bytes that 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias
@@ -80,8 +81,9 @@ def _unary_stream(
         exchange = Exchange(protection, method, context)
         try:
             verified, request = await exchange.admit(data)
-            async for response in inner(request, verified):
-                yield exchange.answer_next(response)
+            async with contextlib.aclosing(inner(request, verified)) as responses:
+                async for response in responses:
+                    yield exchange.answer_next(response)
             exchange.end_stream()
         except Exception as error:  # the outermost catch: everything becomes a signed status
             await exchange.fail(error)
@@ -110,8 +112,9 @@ def _stream_stream(
         exchange = Exchange(protection, method, context)
         try:
             verified, requests = await exchange.admit_stream(messages)
-            async for response in inner(requests, verified):
-                yield exchange.answer_next(response)
+            async with contextlib.aclosing(inner(requests, verified)) as responses:
+                async for response in responses:
+                    yield exchange.answer_next(response)
             exchange.end_stream()
         except Exception as error:  # the outermost catch: everything becomes a signed status
             await exchange.fail(error)

@@ -2,8 +2,9 @@
 
 A nonce is kept for as long as its request could pass the time window. Nonces are held in two
 generations; the older one is dropped as a whole once both the wall clock and the monotonic clock
-say that nothing in it can pass any more, so stepping the clock in either direction forgets
-nothing. A nonce that could still pass is never dropped: a full store refuses.
+say that nothing in it can pass any more; from then on whatever is not younger than it is refused,
+so stepping the clock in either direction lets nothing pass twice. A nonce that could still pass is
+never dropped: a full store refuses.
 """
 
 from __future__ import annotations
@@ -39,19 +40,24 @@ class NonceJournal(Protocol):
     """Where claimed nonces outlive the process."""
 
     def append(self, nonce_digest: bytes, issued_at: int) -> None:
-        """Write one claimed nonce; OverloadedError if that fails."""
+        """Write one claimed nonce, whole or not at all; OverloadedError if that fails."""
         ...
 
-    def start_generation(self) -> None:
-        """Drop the older generation, and begin a new one."""
+    def start_generation(self, accept_after: int) -> None:
+        """Drop the older generation and begin a new one; OverloadedError if that fails."""
         ...
 
 
 @dataclass(slots=True)
 class Generation:
-    """Nonces claimed in one stretch of time, as digests; and what decides when they are dead."""
+    """Nonces claimed in one stretch of time, as digests; and what decides when they are dead.
+
+    `accept_after` is the latest `issued_at` that is refused outright, because its nonce may have
+    been claimed and is not remembered: dropped with its generation, or lost with a predecessor.
+    """
 
     started_at: float
+    accept_after: int = _NEVER
     latest_issued_at: int = _NEVER
     nonces: set[bytes] = field(default_factory=set)
 
@@ -63,18 +69,13 @@ class Generation:
 
 @dataclass(slots=True)
 class NonceStore:
-    """A `ReplayGuard` for one process; with a journal, also across its restarts.
-
-    `accept_after` is the latest `issued_at` that is refused outright because a predecessor may
-    have accepted it and its nonces are lost.
-    """
+    """A `ReplayGuard` for one process; with a journal, also across its restarts."""
 
     clock: Clock
     monotonic_ms: Clock
     window: TimeWindow
     current: Generation
     older: Generation
-    accept_after: int = _NEVER
     capacity: int = DEFAULT_CAPACITY
     journal: NonceJournal | None = None
 
@@ -97,16 +98,15 @@ class NonceStore:
             clock=clock,
             monotonic_ms=monotonic_ms,
             window=window,
-            current=Generation(monotonic_ms()),
+            current=Generation(monotonic_ms(), accept_after=clock() + window.skew_ms),
             older=Generation(monotonic_ms()),
-            accept_after=clock() + window.skew_ms,
             capacity=capacity,
         )
 
     async def claim(self, statement: RequestStatement) -> None:
         """Claim a nonce; there is no suspension point, so of racing claims one succeeds."""
-        if statement.issued_at <= self.accept_after:
-            raise AuthenticationError("The request may have been accepted before a restart.")
+        if statement.issued_at <= self.current.accept_after:
+            raise AuthenticationError("The request is from a time whose nonces are not kept.")
         nonce = nonce_digest(statement)
         if nonce in self.current.nonces or nonce in self.older.nonces:
             raise AuthenticationError("The nonce was used before.")
@@ -125,9 +125,10 @@ class NonceStore:
             return
         if latest != _NEVER and self.clock() - latest <= self.window.window_ms:
             return
-        self.older, self.current = self.current, Generation(now)
+        accept_after = max(self.current.accept_after, latest)
         if self.journal is not None:
-            self.journal.start_generation()
+            self.journal.start_generation(accept_after)
+        self.older, self.current = self.current, Generation(now, accept_after)
 
 
 def nonce_digest(statement: RequestStatement) -> bytes:

@@ -1,13 +1,16 @@
-"""Nonces that outlive the process: two append-only files, one for each generation.
+"""Nonces that outlive the process: two files, one for each generation.
 
 A file is a header and records of 40 bytes: the nonce's digest, and its issued_at as 8 bytes,
-big-endian. A record is written with one write(2) before the request goes on, without fsync: it
+big-endian. A record is written with one write before the request goes on, without fsync: it
 survives the death of the process. It may not survive the death of the machine; the boot id in the
-header shows that, and then every request that a predecessor could have accepted is refused.
+header shows that, and then every request that a predecessor could have accepted is refused. The
+header also holds the generation's `accept_after`, so a later restart goes on refusing them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -20,15 +23,17 @@ from sealwire.core.requests import TimeWindow
 from sealwire.interceptors.replay import Generation, NonceStore
 
 _MAGIC: Final = b"SWNJ\x01"
+_ACCEPT_AFTER: Final = struct.Struct(">q")
 _RECORD: Final = struct.Struct(">32sq")
 _BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
+_FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def create_journal(directory: Path) -> None:
     """Lay out the empty journal of a deployment that has never served."""
     directory.mkdir(mode=0o700)
-    journal = ReplayJournal(directory, _header())
-    journal.reset()
+    journal = ReplayJournal(directory, _origin())
+    journal.reset(Generation(0).accept_after)
     journal.close()
 
 
@@ -37,62 +42,74 @@ def open_nonce_store(
 ) -> NonceStore:
     """Return a guard that knows what its predecessor claimed, or refuses what it may have.
 
+    One guard at a time may have a journal open.
+
     Raises:
         ConfigurationError: if the journal can't be read or written.
     """
-    journal = ReplayJournal(directory, _header())
+    journal = ReplayJournal(directory, _origin())
     older, current = Generation(monotonic_ms()), Generation(monotonic_ms())
-    store = NonceStore(clock, monotonic_ms, window, current, older, journal=journal)
     try:
         if not journal.load(older=older, current=current):
             lost_until = max(older.latest_issued_at, current.latest_issued_at)
-            store.accept_after = max(clock() + window.skew_ms, lost_until)
-            journal.reset()
+            current.accept_after = max(
+                clock() + window.skew_ms, lost_until, older.accept_after, current.accept_after
+            )
+            journal.reset(current.accept_after)
     except OSError as error:
         raise ConfigurationError(
             f"The replay journal in {directory} can't be used: {error.strerror}."
         ) from error
-    return store
+    return NonceStore(clock, monotonic_ms, window, current, older, journal=journal)
 
 
 @dataclass(slots=True)
 class ReplayJournal:
-    """The open journal of one server; a `NonceJournal`."""
+    """The open journal of one server; a `NonceJournal`. `origin` starts a file of this boot."""
 
     directory: Path
-    header: bytes
+    origin: bytes
     _descriptor: int = -1
     _size: int = 0
 
     def load(self, *, older: Generation, current: Generation) -> bool:
-        """Read both files and open the current one; return whether nothing can be missing."""
-        complete = self._read(self._older, older) and self._read(self._current, current)
-        self._open(os.O_CREAT)
-        return complete
+        """Read both files; if nothing can be missing, go on with them and return True."""
+        complete = [self._read(self._older, older), self._read(self._current, current)]
+        if not all(complete):
+            return False
+        self._use(os.open(self._current, _FLAGS))
+        return True
 
-    def reset(self) -> None:
-        """Begin two empty generations."""
-        for path in (self._older, self._current):
-            path.unlink(missing_ok=True)
-        self._open(os.O_CREAT)
-        self.start_generation()
+    def reset(self, accept_after: int) -> None:
+        """Begin two empty generations; a crash midway leaves a journal that is not complete."""
+        self._use(self._create(accept_after))
+        self._next.replace(self._current)
+        os.close(self._create(accept_after))
+        self._next.replace(self._older)
 
-    def start_generation(self) -> None:
+    def start_generation(self, accept_after: int) -> None:
         """Drop the older generation, make the current one the older, and begin a new one."""
-        self._current.replace(self._older)
-        self._open(os.O_CREAT)
+        try:
+            descriptor = self._create(accept_after)
+            try:
+                with contextlib.suppress(FileNotFoundError):  # an earlier attempt got this far
+                    self._current.replace(self._older)
+                self._next.replace(self._current)
+            except OSError:
+                os.close(descriptor)
+                raise
+        except OSError:
+            raise OverloadedError(_SENTENCE) from None
+        self._use(descriptor)
 
     def append(self, nonce_digest: bytes, issued_at: int) -> None:
-        """Write one record, whole or not at all."""
+        """Write one record; the next one goes over what is left of one that failed midway."""
         record = _RECORD.pack(nonce_digest, issued_at)
         try:
-            if os.write(self._descriptor, record) == len(record):
-                self._size += len(record)
-                return
-            os.ftruncate(self._descriptor, self._size)
+            _write(self._descriptor, record, self._size)
         except OSError:
-            pass  # the sentence below is all that a client may know
-        raise OverloadedError("The server can't remember this request now; retry later.")
+            raise OverloadedError(_SENTENCE) from None
+        self._size += len(record)
 
     def close(self) -> None:
         """Close the file; the journal stays."""
@@ -100,24 +117,32 @@ class ReplayJournal:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _open(self, flags: int) -> None:
+    def _create(self, accept_after: int) -> int:
+        descriptor = os.open(self._next, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            _write(descriptor, self.origin + _ACCEPT_AFTER.pack(accept_after), 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _use(self, descriptor: int) -> None:
         self.close()
-        flags |= os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(self._current, flags, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
-        if self._size == 0:
-            self._size = os.write(self._descriptor, self.header)
+        self._descriptor, self._size = descriptor, os.fstat(descriptor).st_size
 
     def _read(self, path: Path, generation: Generation) -> bool:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
             return False
-        records = data[len(self.header) :]
-        whole = len(records) - len(records) % _RECORD.size
-        for nonce_digest, issued_at in _RECORD.iter_unpack(records[:whole]):
+        start = len(self.origin) + _ACCEPT_AFTER.size
+        if not data.startswith(_MAGIC) or len(data) < start:
+            return False
+        whole = start + (len(data) - start) // _RECORD.size * _RECORD.size
+        (generation.accept_after,) = _ACCEPT_AFTER.unpack(data[len(self.origin) : start])
+        for nonce_digest, issued_at in _RECORD.iter_unpack(data[start:whole]):
             generation.add(nonce_digest, issued_at)
-        return data.startswith(self.header) and whole == len(records)
+        return data.startswith(self.origin) and whole == len(data)
 
     @property
     def _current(self) -> Path:
@@ -127,8 +152,21 @@ class ReplayJournal:
     def _older(self) -> Path:
         return self.directory / "older"
 
+    @property
+    def _next(self) -> Path:
+        return self.directory / "next"
 
-def _header() -> bytes:
+
+_SENTENCE: Final = "The server can't remember this request now; retry later."
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of `data`, or raise OSError."""
+    if os.pwrite(descriptor, data, offset) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _origin() -> bytes:
     """Return what starts a file that was written since this machine booted."""
     try:
         boot_id = _BOOT_ID_FILE.read_bytes().strip()

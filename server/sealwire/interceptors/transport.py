@@ -59,7 +59,12 @@ def _read_certificate(pem: bytes) -> Peer:
         certificate = x509.load_pem_x509_certificate(pem)
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (
+        ValueError,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
         raise AuthenticationError("The client certificate is not a Sealwire client's.") from None
     if ExtendedKeyUsageOID.CLIENT_AUTH not in usages:
         raise AuthenticationError("The certificate is not meant for clients.")

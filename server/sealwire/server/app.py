@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -74,13 +75,21 @@ def build_server(
         ConfigurationError: if the deployment can't be served; nothing of it was changed.
         PolicyError: if a registered method has no policy.
     """
-    config = deployment.config
     store = Store.open(
         deployment.database,
         root_keys=deployment.root_keys,
         random=random,
         monotonic=lambda: monotonic() / 1000,
     )
+    with contextlib.ExitStack() as undo:
+        undo.callback(store.close)
+        server = _assemble(deployment, store, clock=clock, monotonic=monotonic)
+        undo.pop_all()
+    return server
+
+
+def _assemble(deployment: Deployment, store: Store, *, clock: Clock, monotonic: Clock) -> Server:
+    config = deployment.config
     protection = Protection(
         authenticator=Authenticator(
             audience=config.audience,

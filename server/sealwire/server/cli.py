@@ -79,9 +79,10 @@ def serve(directory: Path) -> None:
 )
 @click.option(
     "--valid-hours",
-    type=click.FloatRange(min=0, min_open=True, max=24 * 30),
+    type=float,
     default=DEFAULT_VALID_HOURS,
     show_default=True,
+    help="When it ends; 720 at most.",
 )
 def invite(directory: Path, name: str, role: str, out: Path, valid_hours: float) -> None:
     """Write an invitation for NAME: one file, good for one use, for a limited time."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +15,14 @@ from sealwire.core.spiffe import TrustDomain
 
 FILE_NAME: Final = "sealwire.toml"
 MAX_PORT: Final = 65_535
+_LARGEST: Final = {
+    "window_seconds": 3600,
+    "skew_seconds": 3600,
+    "drain_seconds": 3600,
+    "client_certificate_days": 3650,
+}
+_ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_DNS_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +40,9 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse what can't work: ConfigurationError names the setting."""
-        for name in ("window_seconds", "skew_seconds", "drain_seconds", "client_certificate_days"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1.")
+        for name, largest in _LARGEST.items():
+            if not 1 <= getattr(self, name) <= largest:
+                raise ConfigurationError(f"{name} must be from 1 to {largest}.")
         for name in ("listen", "address"):
             check_address(getattr(self, name), setting=name)
         TrustDomain(self.trust_domain)
@@ -64,11 +74,29 @@ def read_config(path: Path) -> Config:
 
 
 def check_address(address: str, *, setting: str) -> tuple[str, int]:
-    """Return the host and port of `HOST:PORT`; ConfigurationError otherwise."""
-    host, colon, port = address.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
+    """Return the host and port of `HOST:PORT`; an IPv6 address stands in brackets.
+
+    Raises:
+        ConfigurationError: for any other text, naming the setting.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None or int(found[2]) > MAX_PORT:
         raise ConfigurationError(f"{setting} is {address!r}, which is not HOST:PORT.")
-    return host, int(port)
+    return found[1], int(found[2])
+
+
+def address_of(host: str, port: int) -> str:
+    """Return where a host is dialled; ConfigurationError if it is neither a DNS name nor an IP."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        if not _DNS_NAME.fullmatch(host):
+            raise ConfigurationError(
+                f"{host!r} is neither a DNS name, in ASCII, nor an IP address."
+            ) from None
+        return f"{host}:{port}"
+    named = f"[{address}]" if isinstance(address, ipaddress.IPv6Address) else str(address)
+    return f"{named}:{port}"
 
 
 def render_config(config: Config) -> str:

@@ -16,20 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealwire.core.clock import Clock
 from sealwire.core.errors import ConfigurationError
 from sealwire.core.invitation import ServerIdentity
-from sealwire.core.key_files import (
-    parse_private_key,
-    parse_root_key,
-    private_key_text,
-    root_key_text,
-)
+from sealwire.core.key_files import parse_private_key, private_key_text, root_key_text
 from sealwire.core.keys import PrivateKey, Random
 from sealwire.core.pki import (
     CertificateAuthority,
@@ -41,7 +34,15 @@ from sealwire.core.pki import (
 from sealwire.core.secret_files import read_secret, write_new_secret
 from sealwire.core.spiffe import TrustDomain
 from sealwire.interceptors import create_journal
-from sealwire.server.config import FILE_NAME, Config, check_address, read_config, render_config
+from sealwire.server.config import (
+    FILE_NAME,
+    Config,
+    address_of,
+    check_address,
+    read_config,
+    render_config,
+)
+from sealwire.server.key_material import read_key, read_pair, read_root_keys
 from sealwire.storage import RootKeys, create_database
 
 CA_DAYS: Final = 10 * 365
@@ -100,25 +101,28 @@ def init_deployment(
     """Make a complete deployment, or nothing.
 
     Raises:
-        ConfigurationError: if the directory exists and is not empty, or `listen` is no address.
+        ConfigurationError: if the directory exists and is not empty, or can't be written, or
+            `listen` is no address, or one of `hosts` is no name of a host.
     """
+    directory = directory.resolve()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigurationError(f"{directory} exists and is not empty; nothing was changed.")
     _, port = check_address(listen, setting="listen")
+    addresses = [address_of(host, port) for host in hosts]
     deployment_id = str(uuid.UUID(bytes=random(16), version=4))
     config = Config(
         listen=listen,
-        address=f"{hosts[0]}:{port}",
+        address=addresses[0],
         audience=f"sealwire:{deployment_id}",
         trust_domain=f"{deployment_id}.sealwire",
     )
     staging = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
-    staging.mkdir(mode=0o700, parents=True)
     try:
+        staging.mkdir(mode=0o700, parents=True)
         _fill(staging, config, deployment_id, hosts, now=clock(), random=random)
-        if directory.exists():
-            directory.rmdir()
-        staging.rename(directory)
+        staging.replace(directory)
+    except OSError as error:
+        raise ConfigurationError(f"{directory} can't be written: {error.strerror}.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return load_deployment(directory)
@@ -132,24 +136,18 @@ def load_deployment(directory: Path) -> Deployment:
             should be.
     """
     config = read_config(directory / FILE_NAME)
-    try:
-        ca_certificate = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
-        ca_key = serialization.load_pem_private_key(read_secret(directory / "ca.key"), None)
-        server_certificate = (directory / "server.crt").read_bytes()
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f"A certificate or key in {directory} can't be read: {error}"
-        ) from error
+    ca, ca_key = read_pair(directory / "ca.crt", directory / "ca.key")
     if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
         raise ConfigurationError(f"{directory / 'ca.key'} is not an ECDSA key.")
+    read_pair(directory / "server.crt", directory / "server.key")
     return Deployment(
         directory=directory,
         config=config,
-        authority=CertificateAuthority(ca_certificate, ca_key),
-        server_certificate_pem=server_certificate,
+        authority=CertificateAuthority(ca, ca_key),
+        server_certificate_pem=(directory / "server.crt").read_bytes(),
         server_key_pem=read_secret(directory / "server.key"),
-        signing_key=parse_private_key(read_secret(directory / "signing.key")),
-        root_keys=_read_root_keys(directory / "roots"),
+        signing_key=read_key(directory / "signing.key", parse_private_key),
+        root_keys=read_root_keys(directory / "roots"),
     )
 
 
@@ -182,11 +180,3 @@ def _fill(
         root_keys=RootKeys({1: root_key}, current=1),
     )
     create_journal(directory / "replay")
-
-
-def _read_root_keys(directory: Path) -> RootKeys:
-    paths = {path.stem: path for path in directory.glob("*.key")}
-    if not paths or not all(stem.isascii() and stem.isdigit() for stem in paths):
-        raise ConfigurationError(f"{directory} must hold root keys named by version, like 1.key.")
-    keys = {int(stem): parse_root_key(read_secret(path)) for stem, path in paths.items()}
-    return RootKeys(keys, current=max(keys))

@@ -60,6 +60,8 @@ class IdentityService(IdentityServiceServicer):
 
         The signature proves possession of the key, the token the right to the name, and the
         invitation's certificate ties the connection to the token. All of it happens, or nothing.
+        The key that spent an invitation may repeat itself until the invitation ends, so that a lost
+        answer costs nothing; any other key is refused.
         """
         applicant = call.applicant
         if request.invitation_id != applicant.invitation_id:
@@ -80,9 +82,16 @@ class IdentityService(IdentityServiceServicer):
 
 
 def _enroll(tx: Transaction, request: EnrollRequest, applicant: Applicant, now: int) -> IdentityRow:
-    invitation = tx.invitations.take(
-        request.invitation_id, token_digest=digest(request.token), now=now
-    )
+    token_digest = digest(request.token)
+    known = tx.identities.find_by_key(applicant.public_key.key_id)
+    if known is not None:
+        # The answer to the first attempt was lost: same key, same invitation, same identity.
+        identity, _ = known
+        tx.invitations.require_spent_on(
+            identity.id, invitation_id=request.invitation_id, token_digest=token_digest, now=now
+        )
+        return identity
+    invitation = tx.invitations.take(request.invitation_id, token_digest=token_digest, now=now)
     new = NewIdentity(invitation.name, invitation.role, applicant.public_key)
     identity = tx.identities.create(new, now)
     tx.invitations.finish(invitation.id, identity_id=identity.id)

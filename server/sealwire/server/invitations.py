@@ -9,7 +9,7 @@ from typing import Final
 
 from sealwire.core.clock import Clock
 from sealwire.core.envelope import digest
-from sealwire.core.errors import AlreadyExistsError
+from sealwire.core.errors import AlreadyExistsError, ConfigurationError
 from sealwire.core.invitation import TOKEN_BYTES, Invitation
 from sealwire.core.keys import Random
 from sealwire.core.names import check_identity_name
@@ -17,6 +17,7 @@ from sealwire.core.pki import Validity, certificate_pem, new_tls_key, tls_key_pe
 from sealwire.server.deployment import Deployment
 from sealwire.storage import InvitationRow, Store, Transaction
 
+MAX_VALID_HOURS: Final = 24 * 30
 _HOURS_A_DAY: Final = 24
 _HOUR_MS: Final = 60 * 60 * 1000
 
@@ -48,8 +49,13 @@ def make_invitation(
     Raises:
         MalformedError: if the name does not have the form of an identity's.
         AlreadyExistsError: if an identity has the name.
+        ConfigurationError: if it would be valid for no time, or for more than 30 days.
     """
     check_identity_name(name)
+    if not 0 < valid_hours <= MAX_VALID_HOURS:
+        raise ConfigurationError(
+            f"An invitation is valid for more than 0 and at most {MAX_VALID_HOURS} hours."
+        )
     now = clock()
     invitation_id = str(uuid.UUID(bytes=random(16), version=4))
     token = random(TOKEN_BYTES)

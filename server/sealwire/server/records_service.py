@@ -7,7 +7,7 @@ from typing import Final
 from sealwire.core.clock import Clock
 from sealwire.core.encoding import base64url, from_base64url
 from sealwire.core.errors import MalformedError, NotFoundError
-from sealwire.core.names import check_namespace, check_record_name
+from sealwire.core.names import MAX_VALUE_BYTES, check_namespace, check_record_name
 from sealwire.interceptors import Call
 from sealwire.server.permissions import require_owner
 from sealwire.storage import RecordRow, Store, Transaction
@@ -24,7 +24,6 @@ from sealwire.v1.records_pb2 import (
 )
 from sealwire.v1.records_pb2_grpc import RecordServiceServicer
 
-MAX_VALUE_BYTES: Final = 1024 * 1024
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
 

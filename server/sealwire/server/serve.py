@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -67,16 +68,25 @@ async def _serve(directory: Path, announce: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _sole_server(directory: Path) -> Iterator[None]:
-    """Hold the deployment's lock: two servers would not know of each other's nonces."""
+    """Hold the deployment's lock: two servers would not know of each other's nonces.
+
+    The lock is the directory's own, so that nothing is written into one that is no deployment.
+    """
     try:
-        lock = (directory / "serve.lock").open("w")
+        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigurationError(
             f"{directory} is no deployment that can be served: {error.strerror}."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(f"Another process is serving {directory}.") from None
+    try:
+        _lock_at_once(lock, directory)
         yield
+    finally:
+        os.close(lock)
+
+
+def _lock_at_once(lock: int, directory: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(f"Another process is serving {directory}.") from None

@@ -65,7 +65,7 @@ def check_database(path: Path, *, root_keys: RootKeys) -> str:
 
 def _require_same_root_keys(connection: Connection, given: RootKeys) -> None:
     rows = connection.execute(select(root_keys.c.version, root_keys.c.public_key))
-    if dict(row.tuple() for row in rows) != given.public_halves():
+    if {row.version: row.public_key for row in rows} != given.public_halves():
         raise ConfigurationError(
             "The database was made with other root keys than these; nothing was changed. "
             "Start with the root key file that belongs to it: no other opens its records."

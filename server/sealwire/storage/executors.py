@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sealwire.storage.engine import driver_connection
-from sealwire.storage.failures import unavailable_after
+from sealwire.storage.failures import translated_transaction
 from sealwire.storage.lane import Job
 
 C = TypeVar("C")
@@ -48,10 +48,10 @@ class _Executor(Generic[C]):
             if self._session is None:
                 self._session = _Session(self._engine, self._view)
             self._transact(self._session, jobs)
-        except Exception as error:  # whatever it is, no job may be left without an outcome
+        except BaseException as error:  # whatever it is, no job may be left without an outcome
             self.close()
             for job in jobs:
-                job.error = unavailable_after(error)
+                job.error = translated_transaction(error)
 
     def close(self) -> None:
         """Give the connection back; what was not committed is rolled back."""
@@ -74,8 +74,9 @@ class GroupCommit(_Executor[C]):
             execute("SAVEPOINT unit")
             job.run(session.context)
             if job.error is not None:
+                if not session.driver.in_transaction:  # SQLite undid it all, as on a full disk
+                    raise job.error
                 execute("ROLLBACK TO unit")
-            # SQLite may have rolled everything back (a full disk): then this raises, as it must.
             execute("RELEASE unit")
         execute("COMMIT")
 
@@ -87,4 +88,5 @@ class Snapshot(_Executor[C]):
         session.driver.execute("BEGIN")
         for job in jobs:
             job.run(session.context)
-        session.driver.execute("COMMIT")
+        if session.driver.in_transaction:  # SQLite ends it by itself when it finds damage
+            session.driver.execute("COMMIT")

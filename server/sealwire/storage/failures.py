@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from sealwire.core.errors import SealError, UnavailableError
+from sealwire.core.errors import SealError, SealwireError, UnavailableError
 
 _PRIMARY_CODE: Final = 0xFF
 
@@ -32,23 +32,26 @@ def translated(error: BaseException) -> BaseException:
     """
     code = _sqlite_code(error)
     if code in _PASSING:
-        return _caused(unavailable(_PASSING[code]), error)
+        return _caused(_unavailable(_PASSING[code]), error)
     if code in _DAMAGE:
         damage = SealError("The store's file is damaged; restore it from a backup.")
         return _caused(damage, error)
     return error
 
 
-def unavailable_after(error: BaseException) -> UnavailableError:
-    """Return the UnavailableError for a transaction that `error` kept from committing."""
-    why = _PASSING.get(_sqlite_code(error), "the transaction was refused")
-    unmet = unavailable(why)
-    unmet.__cause__ = error
-    return unmet
+def translated_transaction(error: BaseException) -> BaseException:
+    """Return the error to report to every unit of a transaction that `error` kept from committing.
+
+    It is a new one at each call, and an UnavailableError unless the file is damaged.
+    """
+    origin = error.__cause__ or error if isinstance(error, SealwireError) else error
+    reported = translated(origin)
+    if isinstance(reported, UnavailableError | SealError):
+        return reported
+    return _caused(_unavailable("the transaction was refused"), origin)
 
 
-def unavailable(why: str) -> UnavailableError:
-    """Return the error of a store that can't work now, because of `why`."""
+def _unavailable(why: str) -> UnavailableError:
     return UnavailableError(
         f"The store can't be used now: {why}. Nothing was acknowledged; try again later."
     )

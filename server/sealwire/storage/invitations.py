@@ -52,22 +52,37 @@ class Invitations:
             AuthenticationError: with one same text, if it is unknown, used, expired, or the
                 digest of its token is another.
         """
-        found = self._connection.execute(_FIND, {"invitation_id": invitation_id}).first()
-        invitation = None if found is None else InvitationRow(*found)
-        digest = _NO_DIGEST if invitation is None else invitation.token_digest
-        matches = hmac.compare_digest(digest, token_digest)
-        if invitation is None or not matches or now >= invitation.expires_at:
-            raise _refusal()
+        invitation = self._find(invitation_id, token_digest, now)
         used = self._connection.execute(_USE, {"invitation_id": invitation_id, "now": now})
         if used.rowcount != 1:
             raise _refusal()
         return dataclasses.replace(invitation, used_at=now)
+
+    def require_spent_on(
+        self, identity_id: str, *, invitation_id: str, token_digest: bytes, now: int
+    ) -> None:
+        """Return if the invitation became `identity_id`, and would still be good otherwise.
+
+        Raises:
+            AuthenticationError: with the text that `take` uses, if not.
+        """
+        if self._find(invitation_id, token_digest, now).identity_id != identity_id:
+            raise _refusal()
 
     def finish(self, invitation_id: str, *, identity_id: str) -> None:
         """Note which identity the invitation became."""
         self._connection.execute(
             _FINISH, {"invitation_id": invitation_id, "enrolled_id": identity_id}
         )
+
+    def _find(self, invitation_id: str, token_digest: bytes, now: int) -> InvitationRow:
+        found = self._connection.execute(_FIND, {"invitation_id": invitation_id}).first()
+        invitation = None if found is None else InvitationRow(*found)
+        digest = _NO_DIGEST if invitation is None else invitation.token_digest
+        matches = hmac.compare_digest(digest, token_digest)
+        if invitation is None or not matches or now >= invitation.expires_at:
+            raise _refusal()
+        return invitation
 
 
 def _refusal() -> AuthenticationError:

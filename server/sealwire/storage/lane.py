@@ -12,7 +12,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sealwire.core.errors import OverloadedError, UnavailableError
@@ -53,8 +53,20 @@ class Executor(Protocol[C]):
         ...
 
 
+@dataclass(slots=True, eq=False)
+class _Gathering(Generic[C]):
+    """The jobs of one event loop that were not handed over yet; `seen` were there a turn ago."""
+
+    jobs: list[Job[C]] = field(default_factory=list)
+    seen: int = 0
+
+
 class Lane(Generic[C]):
-    """Runs units until it is closed; what was submitted before that is still run."""
+    """Runs units until it is closed; what was handed over before that is still run.
+
+    An event loop's units are gathered until a turn of the loop brings no more of them, and handed
+    over at once: waking a thread for each of them costs more than most units do.
+    """
 
     def __init__(
         self,
@@ -66,11 +78,15 @@ class Lane(Generic[C]):
     ) -> None:
         self._batch = batch
         self._capacity = capacity
-        self._waiting: queue.SimpleQueue[Job[C] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[list[Job[C]] | None] = queue.SimpleQueue()
+        self._gathering: dict[asyncio.AbstractEventLoop, _Gathering[C]] = {}
         self._gate = threading.Lock()
+        self._count = 0
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, args=(executor,), name=f"{name}-{number}")
+            threading.Thread(
+                target=self._work, args=(executor,), name=f"{name}-{number}", daemon=True
+            )
             for number, executor in enumerate(executors)
         ]
         for thread in self._threads:
@@ -85,14 +101,21 @@ class Lane(Generic[C]):
             OverloadedError: if too many units wait already; this one was not run.
             UnavailableError: if the lane is closed, or its transaction failed.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._submit(Job(unit, future))
+        self._admit()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        gathering = self._gathering.get(loop)
+        if gathering is None:
+            gathering = self._gathering[loop] = _Gathering()
+            loop.call_soon(self._hand_over, loop)
+        gathering.jobs.append(Job(unit, future))
         return await future
 
     def run_blocking(self, unit: Callable[[C], T]) -> T:
         """Do as `run` does, where there is no event loop."""
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._submit(Job(unit, future))
+        self._admit()
+        self._put([Job(unit, future)])
         return future.result()
 
     def close(self) -> None:
@@ -105,18 +128,37 @@ class Lane(Generic[C]):
         for thread in self._threads:
             thread.join()
 
-    def _submit(self, job: Job[C]) -> None:
+    def _admit(self) -> None:
         with self._gate:
             if self._closed:
-                raise UnavailableError("The store is closing; try again when the server is back.")
-            if self._waiting.qsize() >= self._capacity:
+                raise _closing()
+            if self._count >= self._capacity:
                 raise OverloadedError("Too many requests wait for the store; try again later.")
-            self._waiting.put(job)
+            self._count += 1
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        gathering = self._gathering[loop]
+        if gathering.seen < len(gathering.jobs) < self._batch:
+            gathering.seen = len(gathering.jobs)
+            loop.call_soon(self._hand_over, loop)
+        else:
+            self._put(self._gathering.pop(loop).jobs)
+
+    def _put(self, jobs: list[Job[C]]) -> None:
+        with self._gate:
+            if not self._closed:
+                self._waiting.put(jobs)
+                return
+        for job in jobs:
+            job.error = _closing()
+        _deliver(jobs)
 
     def _work(self, executor: Executor[C]) -> None:
         open_for_more = True
         while open_for_more:
             jobs, open_for_more = self._take()
+            with self._gate:
+                self._count -= len(jobs)
             executor.execute(jobs)
             _deliver(jobs)
         executor.close()
@@ -126,14 +168,18 @@ class Lane(Generic[C]):
         jobs: list[Job[C]] = []
         item = self._waiting.get()
         while item is not None:
-            jobs.append(item)
-            if len(jobs) == self._batch:
+            jobs.extend(item)
+            if len(jobs) >= self._batch:
                 return jobs, True
             try:
                 item = self._waiting.get_nowait()
             except queue.Empty:
                 return jobs, True
         return jobs, False
+
+
+def _closing() -> UnavailableError:
+    return UnavailableError("The store is closing; try again when the server is back.")
 
 
 def _deliver(jobs: Sequence[Job[C]]) -> None:

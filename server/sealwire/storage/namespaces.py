@@ -6,11 +6,15 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from sealwire.core.errors import AlreadyExistsError
+from sealwire.storage.engine import driver_connection
+from sealwire.storage.prepared import Prepared
 from sealwire.storage.rows import Namespace
 from sealwire.storage.schema import namespaces
 
-_FIND = select(namespaces.c.id, namespaces.c.name, namespaces.c.owner_id).where(
-    namespaces.c.name == bindparam("name")
+_FIND = Prepared.of(
+    select(namespaces.c.id, namespaces.c.name, namespaces.c.owner_id).where(
+        namespaces.c.name == bindparam("name")
+    )
 )
 _INSERT = insert(namespaces).on_conflict_do_nothing().returning(namespaces.c.id)
 
@@ -20,10 +24,11 @@ class Namespaces:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver = driver_connection(connection)
 
     def find(self, name: str) -> Namespace | None:
         """Return the namespace of exactly this name."""
-        row = self._connection.execute(_FIND, {"name": name}).first()
+        row = _FIND.first(self._driver, name=name)
         return None if row is None else Namespace(*row)
 
     def create(self, name: str, *, owner_id: str, now: int) -> Namespace:

@@ -11,7 +11,9 @@ from sealwire.core.errors import SealError
 from sealwire.core.keys import PublicKey
 from sealwire.core.sealing import RecordAddress, SealedBlob
 from sealwire.storage.barrier import SealingBarrier
+from sealwire.storage.engine import driver_connection
 from sealwire.storage.identities import Identities, stored_key
+from sealwire.storage.prepared import Prepared
 from sealwire.storage.rows import Namespace, RecordRow
 from sealwire.storage.schema import keys, records
 
@@ -26,7 +28,7 @@ _HERE = and_(
     records.c.namespace_id == bindparam("namespace_id"), records.c.name == bindparam("name")
 )
 # One look at all that a put depends on: the owner's newest key, and the record if there is one.
-_BEFORE_PUT = (
+_BEFORE_PUT = Prepared.of(
     select(keys.c.public_key, records.c.version, records.c.created_at)
     .select_from(keys.outerjoin(records, _HERE))
     .where(keys.c.identity_id == bindparam("owner_id"))
@@ -34,18 +36,22 @@ _BEFORE_PUT = (
     .limit(1)
 )
 _INSERT = insert(records)
-_PUT = _INSERT.on_conflict_do_update(
-    index_elements=[records.c.namespace_id, records.c.name],
-    set_={column: _INSERT.excluded[column] for column in ("version", "size", "updated_at", "blob")},
+_PUT = Prepared.of(
+    _INSERT.on_conflict_do_update(
+        index_elements=[records.c.namespace_id, records.c.name],
+        set_={
+            column: _INSERT.excluded[column] for column in ("version", "size", "updated_at", "blob")
+        },
+    )
 )
-_GET = select(*_LISTED, records.c.blob).where(_HERE)
-_PAGE = (
+_GET = Prepared.of(select(*_LISTED, records.c.blob).where(_HERE))
+_PAGE = Prepared.of(
     select(*_LISTED)
     .where(records.c.namespace_id == bindparam("namespace_id"), records.c.name > bindparam("after"))
     .order_by(records.c.name)
     .limit(bindparam("page_size"))
 )
-_DELETE = delete(records).where(_HERE)
+_DELETE = Prepared.of(delete(records).where(_HERE))
 
 
 class Records:
@@ -54,7 +60,7 @@ class Records:
     def __init__(
         self, connection: Connection, *, barrier: SealingBarrier, identities: Identities
     ) -> None:
-        self._connection = connection
+        self._driver = driver_connection(connection)
         self._barrier = barrier
         self._identities = identities
 
@@ -85,7 +91,7 @@ class Records:
         Raises:
             SealError: if what is stored was altered, moved, or sealed to anybody but the owner.
         """
-        found = self._connection.execute(_GET, {"namespace_id": namespace.id, "name": name}).first()
+        found = _GET.first(self._driver, namespace_id=namespace.id, name=name)
         if found is None:
             return None
         *listed, blob = found
@@ -100,38 +106,34 @@ class Records:
 
     def page(self, namespace: Namespace, *, after: str | None, limit: int) -> list[RecordRow]:
         """Return up to `limit` records in the order of their names' bytes, from behind `after`."""
-        rows = self._connection.execute(
-            _PAGE, {"namespace_id": namespace.id, "after": after or "", "page_size": limit}
+        rows = _PAGE.rows(
+            self._driver, namespace_id=namespace.id, after=after or "", page_size=limit
         )
         return [RecordRow(*row) for row in rows]
 
     def delete(self, namespace: Namespace, name: str) -> bool:
         """Delete a record, and tell whether there was one."""
-        deleted = self._connection.execute(_DELETE, {"namespace_id": namespace.id, "name": name})
-        return deleted.rowcount == 1
+        return _DELETE.count(self._driver, namespace_id=namespace.id, name=name) == 1
 
     def _before_put(
         self, namespace: Namespace, name: str
     ) -> tuple[PublicKey, int | None, int | None]:
-        found = self._connection.execute(
-            _BEFORE_PUT,
-            {"namespace_id": namespace.id, "name": name, "owner_id": namespace.owner_id},
-        ).first()
+        found = _BEFORE_PUT.first(
+            self._driver, namespace_id=namespace.id, name=name, owner_id=namespace.owner_id
+        )
         if found is None:
             raise SealError("The namespace's owner has no key to seal to.")
         raw, version, created_at = found
         return stored_key(raw), version, created_at
 
     def _write(self, namespace: Namespace, row: RecordRow, blob: SealedBlob) -> None:
-        self._connection.execute(
-            _PUT,
-            {
-                "namespace_id": namespace.id,
-                "name": row.name,
-                "version": row.version,
-                "size": row.size,
-                "created_at": row.created_at,
-                "updated_at": row.updated_at,
-                "blob": blob,
-            },
+        _PUT.count(
+            self._driver,
+            namespace_id=namespace.id,
+            name=row.name,
+            version=row.version,
+            size=row.size,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            blob=blob,
         )

@@ -42,8 +42,6 @@ class _CheckedName(click.ParamType[str]):
         """Return the name, or end the command with the reason why it is none."""
         try:
             return self._check(value)
-        except UnicodeEncodeError:
-            self.fail("It is not UTF-8 text.", param, ctx)
         except MalformedError as error:
             self.fail(str(error), param, ctx)
 

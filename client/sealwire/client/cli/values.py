@@ -10,9 +10,9 @@ import click
 
 from sealwire.client.cli.escaping import visible_lines
 from sealwire.core.errors import ConfigurationError
+from sealwire.core.names import MAX_VALUE_BYTES
 from sealwire.core.secret_files import write_new_secret
 
-MAX_VALUE_BYTES: Final = 1024 * 1024
 STREAM: Final = Path("-")
 
 

@@ -1,0 +1,65 @@
+"""A real `sealwire-server`, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+COMMAND = (sys.executable, "-c", "from sealwire.server.cli import main; main()")
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Server:
+    """A deployment in a directory, served until the `with` block ends."""
+
+    directory: Path
+    address: str = ""
+    _process: subprocess.Popen[str] | None = None
+
+    @classmethod
+    def create(cls, directory: Path) -> Self:
+        """Make a deployment whose port is chosen when it is served."""
+        operate("init", directory, "--host", HOST, "--listen", f"{HOST}:0")
+        return cls(directory)
+
+    def __enter__(self) -> Self:
+        log = (self.directory / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [*COMMAND, "serve", self.directory], stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        log.close()
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self.address = line.split()[-1]
+        settings = self.directory / "sealwire.toml"
+        given = settings.read_text()
+        settings.write_text(given.replace(f'address = "{HOST}:0"', f'address = "{self.address}"'))
+        assert settings.read_text() != given
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        self._process.communicate()
+
+    def invite(self, name: str, out: Path, *options: str) -> Path:
+        """Return the file of a new invitation."""
+        operate("invite", self.directory, name, "--out", out, *options)
+        return out
+
+
+def operate(*arguments: str | Path) -> None:
+    """Run an operator's command that must succeed."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,251 @@
+"""Every error that leaves a server is signed, bound to its request, and says no more than it may."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from sealwire.client import RemoteError, TransportError
+from sealwire.core.errors import (
+    STATUS_CODES,
+    AuthenticationError,
+    Code,
+    ConfigurationError,
+    SealError,
+    SealwireError,
+    StatusError,
+)
+from sealwire.interceptors import Call
+from shop.v1.orders_pb2 import (
+    ImportOrdersRequest,
+    ImportOrdersResponse,
+    ListOrdersRequest,
+    ListOrdersResponse,
+    Order,
+    PlaceOrderRequest,
+    PlaceOrderResponse,
+    PriceOrdersRequest,
+    PriceOrdersResponse,
+)
+from tests.interceptors.shop import APPLES, ORDER, PLACE, ObservedOrders, Shop, open_shop
+from tests.support.servers import House
+
+CANARY = "canary-4711"
+
+
+class Troubled(ObservedOrders):
+    """Each method fails as it is told; those that stream do so after one answer."""
+
+    def __init__(self, trouble: BaseException | None) -> None:
+        super().__init__({})
+        self.trouble = trouble
+
+    async def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> PlaceOrderResponse:
+        return self._fail()
+
+    async def ImportOrders(
+        self, requests: AsyncIterator[ImportOrdersRequest], call: Call
+    ) -> ImportOrdersResponse:
+        async for _ in requests:
+            pass
+        return self._fail()
+
+    async def ListOrders(
+        self, request: ListOrdersRequest, call: Call
+    ) -> AsyncIterator[ListOrdersResponse]:
+        yield ListOrdersResponse(order=Order(number=1))
+        self._fail()
+
+    async def PriceOrders(
+        self, requests: AsyncIterator[PriceOrdersRequest], call: Call
+    ) -> AsyncIterator[PriceOrdersResponse]:
+        async for _ in requests:
+            yield PriceOrdersResponse(price=1)
+        self._fail()
+
+    def _fail(self) -> Any:  # noqa: ANN401 - it answers nothing, or what it must not
+        if self.trouble is not None:
+            raise self.trouble
+        return ListOrdersRequest()
+
+
+def place(shop: Shop) -> object:
+    return shop.stub.PlaceOrder(PlaceOrderRequest(item=APPLES))
+
+
+def bring(shop: Shop) -> object:
+    return shop.stub.ImportOrders(iter([ImportOrdersRequest(item=APPLES)]))
+
+
+def listing(shop: Shop) -> object:
+    return list(shop.stub.ListOrders(ListOrdersRequest()))
+
+
+def prices(shop: Shop) -> object:
+    return list(shop.stub.PriceOrders(iter([PriceOrdersRequest(item=APPLES)])))
+
+
+SHAPES = [place, bring, listing, prices]
+
+
+def remote_error(house: House, trouble: BaseException | None, shape: Any = place) -> RemoteError:
+    """Return what a client is told when a handler raises `trouble`."""
+    with open_shop(house, Troubled(trouble)) as shop:
+        with pytest.raises(RemoteError) as told:
+            shape(shop)
+    return told.value
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_handlers_own_error_arrives_signed_in_each_shape(house: House, shape: Any) -> None:
+    trouble = StatusError(Code.FAILED_PRECONDITION, "SOLD_OUT", "There are no apples – none.")
+    told = remote_error(house, trouble, shape)
+    assert (told.code, told.status_reason) == (Code.FAILED_PRECONDITION, "SOLD_OUT")
+    assert str(told) == "There are no apples – none."
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_unexpected_exception_leaks_nothing_in_each_shape(
+    house: House, shape: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, logger="sealwire.interceptors"):
+        told = remote_error(house, RuntimeError(CANARY), shape)
+    assert (told.code, told.status_reason) == (Code.INTERNAL, "INTERNAL")
+    assert CANARY not in str(told)
+    assert CANARY in caplog.text
+
+
+def test_no_part_of_an_internal_error_leaks_on_the_wire(house: House) -> None:
+    with open_shop(house, Troubled(RuntimeError(CANARY))) as shop:
+        signed = shop.order()
+        error = shop.line.future(signed).exception()
+        assert isinstance(error, grpc.RpcError)
+        assert shop.line.signed_status(error, [signed]).code == Code.INTERNAL
+        assert isinstance(error, grpc.Call)
+        seen = repr((error.details(), error.initial_metadata(), error.trailing_metadata()))
+    assert CANARY not in seen
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ConfigurationError(CANARY),
+        SealwireError(CANARY),
+        StopAsyncIteration(CANARY),
+        GeneratorExit(CANARY),
+        KeyError(CANARY),
+        StatusError(Code.OK, "FINE", CANARY),
+        None,
+    ],
+    ids=repr,
+)
+def test_what_a_handler_must_not_do_is_an_internal_error(
+    house: House, trouble: BaseException | None
+) -> None:
+    told = remote_error(house, trouble)
+    assert told.code == Code.INTERNAL
+    assert CANARY not in str(told)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_handler_that_is_cancelled_from_within_is_unavailable(house: House, shape: Any) -> None:
+    with open_shop(house, Troubled(asyncio.CancelledError(CANARY))) as shop:
+        with pytest.raises((TransportError, RemoteError)) as told:
+            shape(shop)
+    assert CANARY not in str(told.value)
+
+
+def errors(kind: type[SealwireError] = SealwireError) -> list[type[SealwireError]]:
+    """Return every error that the table gives a status."""
+    found = [kind] if kind.reason in STATUS_CODES else []
+    return found + [leaf for child in kind.__subclasses__() for leaf in errors(child)]
+
+
+@pytest.mark.parametrize("kind", sorted(set(errors()), key=lambda kind: kind.__name__))
+def test_each_error_of_the_table_arrives_with_its_code(
+    house: House, kind: type[SealwireError]
+) -> None:
+    told = remote_error(house, kind(CANARY))
+    assert (told.code, told.status_reason) == (STATUS_CODES[kind.reason], kind.reason)
+    hidden = kind in {AuthenticationError, SealError}
+    assert (CANARY in str(told)) is not hidden
+
+
+def test_standard_tooling_finds_reason_and_domain(shop: Shop) -> None:
+    error = shop.line.future(b"garbage").exception()
+    assert isinstance(error, grpc.RpcError)
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    assert status is not None
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain) == ("MALFORMED", "sealwire")
+
+
+def test_an_error_says_by_the_servers_clock_when_it_happened(shop: Shop) -> None:
+    # case 101
+    signed = shop.order()
+    shop.house.clock.advance(3_600_000)
+    with pytest.raises(RemoteError, match=r"3600\.0 s ahead"):
+        raise_as_client(shop, signed.SerializeToString())
+
+
+def raise_as_client(shop: Shop, data: bytes) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("size", [5_000, 20_000, 200_000])
+def test_an_error_with_a_very_long_text_still_arrives_signed(house: House, size: int) -> None:
+    trouble = StatusError(Code.ABORTED, "LONG", "ä" * size)
+    told = remote_error(house, trouble)
+    assert (told.code, told.status_reason) == (Code.ABORTED, "LONG")
+
+
+def test_an_error_whose_text_is_no_text_is_an_internal_error(house: House) -> None:
+    told = remote_error(house, StatusError(Code.ABORTED, "ODD", "\ud800" + CANARY))
+    assert told.code == Code.INTERNAL
+
+
+def test_a_log_that_fails_does_not_change_what_a_client_sees(house: House) -> None:
+    def full(_: object) -> None:
+        raise OSError(CANARY)
+
+    house.refusals.append = full  # type: ignore[method-assign]
+    with open_shop(house) as shop:
+        assert shop.line.refusal(b"garbage").code == Code.INVALID_ARGUMENT
+
+
+def test_a_handlers_own_abort_is_not_taken_for_the_servers_word(house: House) -> None:
+    class Aborting(ObservedOrders):
+        async def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> PlaceOrderResponse:
+            await call.rpc.abort(grpc.StatusCode.NOT_FOUND, CANARY)  # type: ignore[attr-defined]
+            return PlaceOrderResponse()
+
+    with open_shop(house, Aborting({})) as shop, pytest.raises(TransportError):
+        place(shop)
+
+
+def test_the_exact_same_path_and_bytes_are_what_a_handler_is_told(house: House) -> None:
+    calls: list[Call] = []
+
+    class Listening(ObservedOrders):
+        async def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> PlaceOrderResponse:
+            calls.append(call)
+            return PlaceOrderResponse()
+
+    with open_shop(house, Listening({})) as shop:
+        signed = shop.order()
+        shop.line.place(signed)
+    (call,) = calls
+    assert call.signed == signed
+    assert call.statement.body == ORDER
+    assert (call.method.path, call.method.permission) == (PLACE, "orders.place")
+    assert (call.caller.identity, call.caller.public_key) == ("alice", shop.alice.key.public_key)
+    with pytest.raises(AuthenticationError):
+        _ = call.applicant

@@ -1,0 +1,176 @@
+"""What can be registered: a method that is not protected as declared never begins to serve."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from sealwire.core.errors import Code, ConfigurationError, PolicyError
+from sealwire.interceptors import (
+    HEALTH_SERVICE,
+    Call,
+    ProtectedServer,
+    SealwireInterceptor,
+    mutual_tls,
+)
+from shop.v1.orders_pb2 import (
+    ListOrdersRequest,
+    ListOrdersResponse,
+    PlaceOrderRequest,
+    PlaceOrderResponse,
+)
+from shop.v1.orders_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
+from tests.interceptors.shop import ORDER, PLACE, Line, ObservedOrders, Shop
+from tests.support.pki import HOST
+from tests.support.servers import House
+
+HEALTH_CHECK = f"/{HEALTH_SERVICE}/Check"
+
+
+class PlainHandler(ObservedOrders):
+    def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> Any:
+        """Answer without `async`."""
+        return PlaceOrderResponse()
+
+
+class GeneratorHandler(ObservedOrders):
+    async def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> AsyncIterator[Any]:  # type: ignore[override]
+        """Yield where one answer belongs."""
+        yield PlaceOrderResponse()
+
+
+class ListHandler(ObservedOrders):
+    async def ListOrders(self, request: ListOrdersRequest, call: Call) -> Any:  # type: ignore[override]
+        """Return where a stream belongs."""
+        return [ListOrdersResponse()]
+
+
+class PlainGeneratorHandler(ObservedOrders):
+    def ListOrders(self, request: ListOrdersRequest, call: Call) -> Iterator[Any]:  # type: ignore[override]
+        """Yield without `async`."""
+        yield ListOrdersResponse()
+
+
+class ForgottenHandler(OrderServiceServicer):
+    async def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> PlaceOrderResponse:
+        """Answer; the other three methods are the generated base class's."""
+        return PlaceOrderResponse()
+
+
+def test_a_method_without_a_policy_keeps_the_server_from_starting(house: House) -> None:
+    # case 59
+    def register(server: ProtectedServer) -> None:
+        health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
+
+    with pytest.raises(PolicyError, match="must take and return"), house.serving(register):
+        pass
+
+
+def test_a_method_that_no_proto_declares_keeps_the_server_from_starting(house: House) -> None:
+    # case 59
+    handler = grpc.unary_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
+
+    def register(server: ProtectedServer) -> None:
+        server.add_registered_method_handlers("shop.v1.OrderService", {"Refund": handler})
+
+    with pytest.raises(PolicyError, match="No loaded .proto declares"), house.serving(register):
+        pass
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [PlainHandler, GeneratorHandler, ListHandler, PlainGeneratorHandler, ForgottenHandler],
+)
+def test_a_handler_that_is_not_as_its_method_needs_is_refused(
+    house: House, kind: Callable[..., OrderServiceServicer]
+) -> None:
+    servicer = kind() if kind is ForgottenHandler else kind({})
+
+    def register(server: ProtectedServer) -> None:
+        add_OrderServiceServicer_to_server(servicer, server)
+
+    with pytest.raises(PolicyError, match=r"async def|must (yield|return) its response"):
+        with house.serving(register):
+            pass
+
+
+def test_a_handler_registered_with_another_shape_is_refused(house: House) -> None:
+    handler = grpc.stream_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
+
+    def register(server: ProtectedServer) -> None:
+        server.add_registered_method_handlers("shop.v1.OrderService", {"PlaceOrder": handler})
+
+    with pytest.raises(PolicyError, match="another shape"), house.serving(register):
+        pass
+
+
+def test_a_server_with_nothing_registered_does_not_start(house: House) -> None:
+    with pytest.raises(PolicyError, match="nothing to serve"):
+        with house.serving(lambda server: None):
+            pass
+
+
+def test_a_port_in_use_is_told_in_a_sentence(house: House, shop: Shop) -> None:
+    async def bind() -> None:
+        tls = house.pki.server()
+        credentials = mutual_tls(
+            certificate_chain=tls.certificate_pem,
+            private_key=tls.key_pem,
+            client_ca=house.pki.ca_pem,
+        )
+        ProtectedServer(house.protection()).add_secure_port(house.address, credentials)
+
+    with pytest.raises(ConfigurationError, match="can't be listened on"):
+        house.loop.run(bind())
+
+
+def test_an_exempt_service_is_served_unsigned_and_no_other_is(house: House) -> None:
+    def register(server: ProtectedServer) -> None:
+        health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
+        add_OrderServiceServicer_to_server(ObservedOrders({}), server)
+
+    alice = house.enrol("alice")
+    with house.serving(register, exempt_services=[HEALTH_SERVICE]):
+        with house.channel(alice.tls) as channel:
+            checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+            assert checked.status == health_pb2.HealthCheckResponse.SERVING
+            line = Line(channel, house.server_key.public_key)
+            assert line.refusal(ORDER).code == Code.INVALID_ARGUMENT
+
+
+def test_in_a_plain_server_a_method_without_a_policy_is_unimplemented(house: House) -> None:
+    entered = []
+
+    class Unprotected(health.aio.HealthServicer):
+        async def Check(self, request: Any, context: Any) -> Any:
+            entered.append(request)
+
+    async def start() -> grpc.aio.Server:
+        server = grpc.aio.server(interceptors=[SealwireInterceptor(house.protection())])
+        health_pb2_grpc.add_HealthServicer_to_server(Unprotected(), server)
+        add_OrderServiceServicer_to_server(PlainHandler({}), server)
+        tls = house.pki.server()
+        credentials = mutual_tls(
+            certificate_chain=tls.certificate_pem,
+            private_key=tls.key_pem,
+            client_ca=house.pki.ca_pem,
+        )
+        house.port = server.add_secure_port(f"{HOST}:0", credentials)
+        await server.start()
+        return server
+
+    server = house.loop.run(start())
+    alice = house.enrol("alice")
+    with house.channel(alice.tls) as channel:
+        line = Line(channel, house.server_key.public_key)
+        assert line.refusal(b"", path=HEALTH_CHECK).code == Code.UNIMPLEMENTED
+        signed = house.requests(alice).unary(PLACE, ORDER)
+        assert line.refusal(signed).code == Code.UNIMPLEMENTED
+    house.loop.run(server.stop(0))
+    assert entered == []
+

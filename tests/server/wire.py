@@ -1,0 +1,96 @@
+"""A plain channel to a real server: anything may go out, and what comes back must be signed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import grpc
+
+from sealwire.client import TlsIdentity
+from sealwire.client.connection import open_channel
+from sealwire.core.invitation import ServerIdentity
+from sealwire.core.responses import PRESENTED_KEY_METADATA_KEY, open_response
+from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
+from tests.interceptors.shop import agreed, digests, serialized, trailing_status
+from tests.server.members import TIMEOUT, Member
+
+PUT = "/sealwire.v1.RecordService/PutRecord"
+GET = "/sealwire.v1.RecordService/GetRecord"
+LIST = "/sealwire.v1.RecordService/ListRecords"
+DELETE = "/sealwire.v1.RecordService/DeleteRecord"
+ENROLL = "/sealwire.v1.IdentityService/Enroll"
+WHOAMI = "/sealwire.v1.IdentityService/WhoAmI"
+
+# What every failed authentication looks like from outside.
+UNAUTHENTICATED = Status(
+    code=16, reason="UNAUTHENTICATED", message="The request is not authenticated."
+)
+# What every sealed record that does not open looks like from outside.
+DAMAGED = Status(
+    code=15,
+    reason="SEAL_BROKEN",
+    message="A stored record is damaged and was not returned; tell the operator.",
+)
+FORBIDDEN = Status(
+    code=7,
+    reason="PERMISSION_DENIED",
+    message="You have no right to this in this namespace.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One connection."""
+
+    channel: grpc.Channel
+    server: ServerIdentity
+
+    def answer(
+        self, path: str, message: SignedMessage | bytes, *, presented: bytes | None = None
+    ) -> ResponseStatement:
+        """Send one message; return the body or the status that the server signed for it."""
+        send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(path)
+        metadata = () if presented is None else ((PRESENTED_KEY_METADATA_KEY, presented),)
+        try:
+            data = send(serialized(message), metadata=metadata, timeout=TIMEOUT)
+        except grpc.RpcError as error:
+            return self._open(path, message, trailing_status(error), error)
+        return self._open(path, message, data, None)
+
+    def refusal(
+        self, path: str, message: SignedMessage | bytes, *, presented: bytes | None = None
+    ) -> Status:
+        """Send one message that must be refused; return the status that the server signed."""
+        statement = self.answer(path, message, presented=presented)
+        assert statement.HasField("status"), "the server accepted what it must refuse"
+        return statement.status
+
+    def _open(
+        self, path: str, message: SignedMessage | bytes, data: bytes, error: grpc.RpcError | None
+    ) -> ResponseStatement:
+        statement = open_response(
+            data,
+            server_key=self.server.public_key,
+            method=path,
+            request_digests=digests([message]),
+        )
+        assert statement.HasField("status") == (error is not None)
+        if error is not None:
+            agreed(statement, error)
+        return statement
+
+
+@contextlib.contextmanager
+def wire(server: ServerIdentity, tls: TlsIdentity) -> Iterator[Wire]:
+    """Connect with any TLS identity of the deployment's CA."""
+    with open_channel(server, tls) as channel:
+        yield Wire(channel, server)
+
+
+@contextlib.contextmanager
+def wire_of(member: Member) -> Iterator[Wire]:
+    """Connect as a member."""
+    with wire(member.server, member.tls) as connected:
+        yield connected

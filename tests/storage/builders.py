@@ -1,0 +1,132 @@
+"""A database in a directory of the test's own, and a second way into it: plain sqlite3."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from sealwire.core.keys import PrivateKey
+from sealwire.storage import Namespace, NewIdentity, RootKeys, Store, Transaction, create_database
+from tests.core.builders import RepeatableRandom
+
+NOW: Final = 1_800_000_000_000
+DEPLOYMENT: Final = "11111111-1111-4111-8111-111111111111"
+
+
+def private_key(number: int) -> PrivateKey:
+    """Return one of 255 Ed25519 keys."""
+    return PrivateKey.from_seed(bytes([number]) * 32)
+
+
+def root_keys(number: int = 0x20, *, version: int = 1) -> RootKeys:
+    """Return a set of one root key, which follows from `number`."""
+    key = X25519PrivateKey.from_private_bytes(bytes([number]) * 32)
+    return RootKeys({version: key}, current=version)
+
+
+ROOT_KEYS: Final = root_keys()
+ALICE: Final = private_key(0xA1)
+BOB: Final = private_key(0xB0)
+
+
+@dataclass(slots=True)
+class Seconds:
+    """A `Monotonic` that moves when it is told to."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        """Return the seconds that it shows."""
+        return self.now
+
+
+def create(path: Path, *, roots: RootKeys = ROOT_KEYS, deployment_id: str = DEPLOYMENT) -> Path:
+    """Create an empty database, and return its path."""
+    create_database(path, deployment_id=deployment_id, root_keys=roots)
+    return path
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, roots: RootKeys = ROOT_KEYS, seed: str = "store") -> Iterator[Store]:
+    """Open the store for a `with` block; time stands still in it."""
+    store = Store.open(path, root_keys=roots, random=RepeatableRandom(seed), monotonic=Seconds())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def plain(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file as anybody with access to the disk can; every statement commits by itself."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def namespace_of(store: Store, owner: PrivateKey, name: str) -> Namespace:
+    """Enrol `owner`, under the name of its key, unless it is; and make a namespace of its own."""
+
+    def unit(tx: Transaction) -> Namespace:
+        known = tx.identities.find_by_key(owner.public_key.key_id)
+        identity = known[0] if known else tx.identities.create(new_identity(owner), NOW)
+        return tx.namespaces.create(name, owner_id=identity.id, now=NOW)
+
+    return store.write_blocking(unit)
+
+
+def new_identity(key: PrivateKey) -> NewIdentity:
+    """Return an identity to be, which is named after its key."""
+    return NewIdentity(key.public_key.key_id, "member", key.public_key)
+
+
+def put(store: Store, namespace: Namespace, name: str, value: bytes) -> int:
+    """Put a value, and return its version."""
+    return store.write_blocking(
+        lambda tx: tx.records.put(namespace, name, value=value, now=NOW).version
+    )
+
+
+def get(store: Store, namespace: Namespace, name: str) -> bytes | None:
+    """Return a record's value, or None if there is no such record."""
+    found = store.read_blocking(lambda tx: tx.records.get(namespace, name))
+    return found[1] if found else None
+
+
+def blob(path: Path, name: str) -> bytes:
+    """Return what the file holds for the record of this name, in whatever namespace."""
+    with plain(path) as connection:
+        (stored,) = connection.execute(
+            "SELECT blob FROM records WHERE name = ?", (name,)
+        ).fetchone()
+    return bytes(stored)
+
+
+def replace_blob(path: Path, name: str, stored: bytes) -> None:
+    """Put other bytes in the place of a record's sealed ones."""
+    with plain(path) as connection:
+        changed = connection.execute(
+            "UPDATE records SET blob = ? WHERE name = ?", (stored, name)
+        ).rowcount
+    assert changed == 1
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Return the bytes of every file, by name, without what SQLite leaves that is no data.
+
+    That is the index that its processes share (-shm), and a log (-wal) with nothing in it.
+    """
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(directory.iterdir())
+        if not path.name.endswith("-shm")
+        and not (path.name.endswith("-wal") and path.stat().st_size == 0)
+    }
