@@ -21,8 +21,9 @@ from sealwire.core.errors import ConfigurationError
 from sealwire.core.key_files import private_key_text, root_key_text
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import new_tls_key, tls_key_pem
+from sealwire.server.deployment import load_deployment
 from sealwire.server.serve import serve
-from tests.core.edwards import SMALL_ORDER, add
+from tests.core.edwards import SMALL_ORDER, add, base_times
 from tests.server.members import enrol, invite
 from tests.server.processes import ServerProcess, init, operate
 
@@ -77,20 +78,23 @@ def test_a_directory_that_is_no_deployment_is_refused_and_left_as_it_is(tmp_path
     operate("serve", tmp_path / "none").assert_refused("No such file or directory")
 
 
-def test_a_port_in_use_is_a_sentence_and_the_deployment_is_free_again(directory: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        set_line(directory, "listen", f'listen = "127.0.0.1:{taken.getsockname()[1]}"')
-        done = operate("serve", directory)
+def assert_not_listened_on(directory: Path, address: str) -> None:
+    set_line(directory, "listen", f'listen = "{address}"')
+    done = operate("serve", directory)
     assert (done.code, done.out) == (1, "")
-    assert "can't be listened on: it is in use" in done.err
+    # gRPC's own line about it comes first.
+    sentence = f"The address {address} can't be listened on: it is in use, or not this machine's."
+    assert done.err.endswith(f"\nsealwire-server: {sentence}\n")
     assert "Traceback" not in done.err
+
+
+def test_an_address_that_can_not_be_bound_is_a_sentence(directory: Path) -> None:
+    assert_not_listened_on(directory, "203.0.113.1:7443")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert_not_listened_on(directory, f"127.0.0.1:{taken.getsockname()[1]}")
+    set_line(directory, "listen", 'listen = "127.0.0.1:0"')
     with ServerProcess(directory) as server:
         assert server.terminate().code == 0
-
-
-def test_an_address_of_another_machine_is_a_sentence(directory: Path) -> None:
-    set_line(directory, "listen", 'listen = "203.0.113.1:7443"')
-    assert "or not this machine's" in refusal(directory)
 
 
 def test_a_second_server_of_one_deployment_is_refused(directory: Path) -> None:
@@ -152,14 +156,15 @@ def test_a_number_out_of_bounds_is_named(directory: Path, name: str, value: int)
         ('trust_domain = "Example Domain"', "is no trust domain"),
         ('listen = "a:1', "can't be read"),
         ('listen = "a:1"\nlisten = "b:1"', "can't be read"),
-        ("[server]", "sealwire.toml: server must"),
+        ('server = "a:1"', "server is no setting"),
     ],
 )
 def test_a_setting_that_can_not_work_is_a_sentence(
     directory: Path, line: str, sentence: str
 ) -> None:
-    set_line(directory, line.split(" ")[0].strip("[]").replace("server", "listen"), line)
-    assert sentence.replace("server must", "server is no setting") in refusal(directory)
+    name = line.split(" ")[0]
+    set_line(directory, name if name in SETTINGS else "audience", line)
+    assert sentence in refusal(directory)
 
 
 def test_settings_that_are_no_text_are_a_sentence(directory: Path) -> None:
@@ -246,21 +251,17 @@ def test_a_key_file_with_something_else_in_it_is_named(
     assert str(directory / name) in refusal(directory)
 
 
-SIGNING_POINT = PrivateKey.from_seed(bytes(range(32))).public_key.raw
-
-
-# case 37, case 40
 @pytest.mark.parametrize(
     "point",
-    [*SMALL_ORDER, *(add(SIGNING_POINT, torsion) for torsion in SMALL_ORDER[1:]), bytes([2] * 32)],
+    [*SMALL_ORDER, *(add(base_times(7), torsion) for torsion in SMALL_ORDER), bytes([2] * 32)],
     ids=bytes.hex,
 )
-def test_a_signing_key_whose_public_half_is_not_its_own_is_refused(
+def test_a_public_half_that_the_signing_key_file_states_is_never_used(
     directory: Path, point: bytes
 ) -> None:
-    (directory / "signing.key").write_bytes(with_public_half(SIGNING_POINT))
     (directory / "signing.key").write_bytes(with_public_half(point))
-    assert "signing.key" in refusal(directory)
+    own = PrivateKey.from_seed(bytes(range(32))).public_key
+    assert load_deployment(directory).signing_key.public_key == own
 
 
 @pytest.mark.parametrize("name", ["ca.crt", "server.crt"])

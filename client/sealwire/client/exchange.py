@@ -125,18 +125,31 @@ class ClientExchange:
         return remote_error(statement.status, server_ahead_ms=ahead)
 
     def _open_status(self, data: bytes) -> ResponseStatement:
-        if self.method.response_streaming:
-            statement = self._open_next(data)
-        else:
-            statement = open_response(
-                data,
-                server_key=self.session.server_key,
-                method=self.method.path,
-                request_digests=self._sent,
-            )
+        statement = self._open_end(data) if self.method.response_streaming else self._open_one(data)
         if not statement.HasField("status") or statement.status.code == Code.OK:
             raise ResponseVerificationError("The signed status of a failed call is no error.")
         return statement
+
+    def _open_end(self, data: bytes) -> ResponseStatement:
+        """Open the end of a response stream.
+
+        A server that does not know the method can't know that it answers with a stream: its
+        refusal, before any answer, has no position.
+        """
+        try:
+            return self._open_next(data)
+        except ResponseVerificationError:
+            if self._answers.index:
+                raise
+            return self._open_one(data)
+
+    def _open_one(self, data: bytes) -> ResponseStatement:
+        return open_response(
+            data,
+            server_key=self.session.server_key,
+            method=self.method.path,
+            request_digests=self._sent,
+        )
 
     def _open_next(self, data: bytes) -> ResponseStatement:
         return open_stream_response(

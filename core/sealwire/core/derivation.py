@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sealwire.core.encoding import length_prefixed
+from sealwire.core.errors import SealError
 from sealwire.core.keys import PublicKey
 
 IDENTITY_LABEL: Final = "sealwire/v1/identity-key"
@@ -37,8 +38,10 @@ def derive_identity_key_into(
     share one X25519 equivalent.
 
     Raises:
+        SealError: if the salt does not have 32 bytes: an erased one must derive nothing.
         ValueError: if the shared secret is all zero, which no checked key gives (RFC 7748 6.1).
     """
+    _require_salt(identity_salt)
     shared = root_key.exchange(X25519PublicKey.from_public_bytes(owner.to_x25519()))
     info = length_prefixed(
         IDENTITY_LABEL, root_version.to_bytes(4, "big"), deployment_id.encode(), owner.raw
@@ -53,9 +56,19 @@ def derive_record_key(
 
     AES-GCM alone does not commit to its key: one ciphertext can be made to open under two. The
     commitment comes out of the same HKDF as the key; a second key would need a SHA-256 collision.
+
+    Raises:
+        SealError: if the salt does not have 32 bytes.
     """
+    _require_salt(record_salt)
     info = length_prefixed(
         RECORD_LABEL, namespace.encode(), name.encode(), version.to_bytes(8, "big")
     )
     okm = HKDF(SHA256(), KEY_BYTES + COMMITMENT_BYTES, record_salt, info).derive(identity_key)
     return okm[:KEY_BYTES], okm[KEY_BYTES:]
+
+
+def _require_salt(salt: bytes) -> None:
+    # HMAC pads its key with zeros, so a shorter salt would share its keys with a padded one.
+    if len(salt) != SALT_BYTES:
+        raise SealError("A salt does not have 32 bytes, so no key was derived.")

@@ -77,7 +77,7 @@ class UnknownMethodError(SealwireError):
 
 
 class OverloadedError(SealwireError):
-    """A bound was reached; nothing was done, and a later retry may succeed."""
+    """A bound was reached; this delivery did nothing, and a later retry may succeed."""
 
     reason = "OVERLOADED"
 

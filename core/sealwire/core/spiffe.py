@@ -32,5 +32,5 @@ class TrustDomain:
 
     def invitation_id(self, uri: str) -> str | None:
         """The invitation that a certificate's name stands for, or None."""
-        prefix = self.invitation_uri("")
-        return uri.removeprefix(prefix) if uri.startswith(prefix) else None
+        prefix, _, invitation_id = uri.rpartition("/")
+        return invitation_id if invitation_id and f"{prefix}/" == self.invitation_uri("") else None
