@@ -1,9 +1,9 @@
 """What signing, verifying and sealing cost: `make bench`.
 
 Both servers run side by side, each in its own process, and the loads alternate between them, so
-that whatever else the machine does hits both. Requests are signed before the clock runs, and answers
-are not verified, so that all loads cost the sender the same. Ratios count; milliseconds are this
-machine's.
+that whatever else the machine does hits both. Requests are signed before the clock runs, and
+answers are not verified, so that all loads cost the sender the same. Ratios count; milliseconds are
+this machine's.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def _loads(client: BenchClient, echo: ServerProcess, sealwire: ServerProcess) ->
         return client.signed(PUT, PutRecordRequest(namespace="bench", name=name, value=value))
 
     return [
-        Load("echo", echo, client.connect(echo.address).unary_unary(METHOD), lambda _: value),
-        Load("GetRecord", sealwire, client.connect(sealwire.address).unary_unary(GET), get),
-        Load("PutRecord", sealwire, client.connect(sealwire.address).unary_unary(PUT), put),
+        Load("echo", echo, client.sender(echo.address, METHOD), lambda _: value),
+        Load("GetRecord", sealwire, client.sender(sealwire.address, GET), get),
+        Load("PutRecord", sealwire, client.sender(sealwire.address, PUT), put),
     ]
 
 

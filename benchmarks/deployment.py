@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -21,6 +23,8 @@ from sealwire.server.deployment import init_deployment
 from sealwire.server.invitations import open_store
 from sealwire.storage import NewIdentity
 
+Sender = Callable[[bytes], Awaitable[bytes]]
+
 
 @dataclass(frozen=True, slots=True)
 class BenchClient:
@@ -30,10 +34,12 @@ class BenchClient:
     key: PrivateKey
     tls: TlsIdentity
 
-    def connect(self, address: str) -> grpc.aio.Channel:
-        """Return a channel to HOST:PORT on this machine."""
+    def sender(self, address: str, method: str) -> Sender:
+        """Return what sends bytes to a method of the server at HOST:PORT on this machine."""
         target = f"localhost:{address.rpartition(':')[2]}"
-        return grpc.aio.secure_channel(target, channel_credentials(self.server, self.tls))
+        credentials = channel_credentials(self.server, self.tls)
+        channel = grpc.aio.secure_channel(target, credentials)
+        return cast("Sender", channel.unary_unary(method))
 
     def signed(self, method: str, request: Message) -> bytes:
         """Return a signed request, as it goes over the wire."""

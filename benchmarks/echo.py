@@ -20,7 +20,7 @@ async def _echo(request: bytes, _context: object) -> bytes:
 
 
 async def _serve(deployment: Path) -> None:
-    handler = grpc.unary_unary_rpc_method_handler(_echo)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(_echo)
     service, method = METHOD.strip("/").split("/")
     server = grpc.aio.server()
     server.add_generic_rpc_handlers(

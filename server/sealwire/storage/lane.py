@@ -7,12 +7,12 @@ load by themselves, and a batch's results wake each event loop once.
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
-import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sealwire.core.errors import OverloadedError, UnavailableError
@@ -22,6 +22,8 @@ C = TypeVar("C")
 T = TypeVar("T")
 
 CAPACITY: Final = 10_000
+LINGER_SECONDS: Final = 0.003
+"""How long a batch waits for units that are to be expected."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,19 +55,12 @@ class Executor(Protocol[C]):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class _Gathering(Generic[C]):
-    """The jobs of one event loop that were not handed over yet; `seen` were there a turn ago."""
-
-    jobs: list[Job[C]] = field(default_factory=list)
-    seen: int = 0
-
-
 class Lane(Generic[C]):
-    """Runs units until it is closed; what was handed over before that is still run.
+    """Runs units until it is closed; what was submitted before that is still run.
 
-    An event loop's units are gathered until a turn of the loop brings no more of them, and handed
-    over at once: waking a thread for each of them costs more than most units do.
+    A thread that finds a unit waits a little for others, as long as others are to be expected: as
+    many as it had last time, with those that came meanwhile. Threads that wake for each unit spend
+    more on handing the interpreter to each other than on the units. A lone caller never waits.
     """
 
     def __init__(
@@ -75,14 +70,16 @@ class Lane(Generic[C]):
         *,
         batch: int,
         capacity: int = CAPACITY,
+        linger: float = LINGER_SECONDS,
     ) -> None:
         self._batch = batch
         self._capacity = capacity
-        self._waiting: queue.SimpleQueue[list[Job[C]] | None] = queue.SimpleQueue()
-        self._gathering: dict[asyncio.AbstractEventLoop, _Gathering[C]] = {}
-        self._gate = threading.Lock()
-        self._count = 0
+        self._linger = linger
+        self._waiting: collections.deque[Job[C]] = collections.deque()
+        self._expected = 1
         self._closed = False
+        self._gate = threading.Condition()
+        self._turn = threading.Lock()  # one thread gathers at a time
         self._threads = [
             threading.Thread(
                 target=self._work, args=(executor,), name=f"{name}-{number}", daemon=True
@@ -101,85 +98,51 @@ class Lane(Generic[C]):
             OverloadedError: if too many units wait already; this one was not run.
             UnavailableError: if the lane is closed, or its transaction failed.
         """
-        self._admit()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        gathering = self._gathering.get(loop)
-        if gathering is None:
-            gathering = self._gathering[loop] = _Gathering()
-            loop.call_soon(self._hand_over, loop)
-        gathering.jobs.append(Job(unit, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(Job(unit, future))
         return await future
 
     def run_blocking(self, unit: Callable[[C], T]) -> T:
         """Do as `run` does, where there is no event loop."""
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._admit()
-        self._put([Job(unit, future)])
+        self._submit(Job(unit, future))
         return future.result()
 
     def close(self) -> None:
         """Refuse further units; return when the ones that wait have been run."""
         with self._gate:
-            if not self._closed:
-                self._closed = True
-                for _ in self._threads:
-                    self._waiting.put(None)
+            self._closed = True
+            self._gate.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _admit(self) -> None:
+    def _submit(self, job: Job[C]) -> None:
         with self._gate:
             if self._closed:
-                raise _closing()
-            if self._count >= self._capacity:
+                raise UnavailableError("The store is closing; try again when the server is back.")
+            if len(self._waiting) >= self._capacity:
                 raise OverloadedError("Too many requests wait for the store; try again later.")
-            self._count += 1
-
-    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        gathering = self._gathering[loop]
-        if gathering.seen < len(gathering.jobs) < self._batch:
-            gathering.seen = len(gathering.jobs)
-            loop.call_soon(self._hand_over, loop)
-        else:
-            self._put(self._gathering.pop(loop).jobs)
-
-    def _put(self, jobs: list[Job[C]]) -> None:
-        with self._gate:
-            if not self._closed:
-                self._waiting.put(jobs)
-                return
-        for job in jobs:
-            job.error = _closing()
-        _deliver(jobs)
+            self._waiting.append(job)
+            if len(self._waiting) in (1, self._expected):
+                self._gate.notify()
 
     def _work(self, executor: Executor[C]) -> None:
-        open_for_more = True
-        while open_for_more:
-            jobs, open_for_more = self._take()
-            with self._gate:
-                self._count -= len(jobs)
+        while jobs := self._take():
             executor.execute(jobs)
             _deliver(jobs)
+            with self._gate:
+                self._expected = min(len(jobs) + len(self._waiting), self._batch)
         executor.close()
 
-    def _take(self) -> tuple[list[Job[C]], bool]:
-        """Wait for one job, then take what else waits; False once the lane's end was reached."""
-        jobs: list[Job[C]] = []
-        item = self._waiting.get()
-        while item is not None:
-            jobs.extend(item)
-            if len(jobs) >= self._batch:
-                return jobs, True
-            try:
-                item = self._waiting.get_nowait()
-            except queue.Empty:
-                return jobs, True
-        return jobs, False
-
-
-def _closing() -> UnavailableError:
-    return UnavailableError("The store is closing; try again when the server is back.")
+    def _take(self) -> list[Job[C]]:
+        """Wait for the next batch; none is left once the lane is closed and empty."""
+        with self._turn, self._gate:
+            self._gate.wait_for(lambda: self._waiting or self._closed)
+            self._gate.wait_for(
+                lambda: len(self._waiting) >= self._expected or self._closed, self._linger
+            )
+            count = min(len(self._waiting), self._batch)
+            return [self._waiting.popleft() for _ in range(count)]
 
 
 def _deliver(jobs: Sequence[Job[C]]) -> None:
