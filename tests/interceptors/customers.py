@@ -5,11 +5,9 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import grpc.aio
-
-from sealwire.client import AsyncSigningChannel
 from shop.v1.orders_pb2 import (
     ImportOrdersRequest,
     ImportOrdersResponse,
@@ -19,6 +17,8 @@ from shop.v1.orders_pb2 import (
     PlaceOrderResponse,
 )
 from shop.v1.orders_pb2_grpc import OrderServiceStub
+
+from sealwire.client import AsyncSigningChannel
 from tests.interceptors.shop import APPLES
 from tests.support.pki import Client
 from tests.support.servers import House
@@ -51,7 +51,9 @@ class BlockingCustomer(Customer):
     """Asks through `SigningChannel`."""
 
     def place(self) -> PlaceOrderResponse:
-        return self._ask(lambda stub: stub.PlaceOrder(PlaceOrderRequest(item=APPLES)))
+        request = PlaceOrderRequest(item=APPLES)
+        placed: PlaceOrderResponse = self._ask(lambda stub: stub.PlaceOrder(request))
+        return placed
 
     def list_orders(self) -> list[ListOrdersResponse]:
         def listen(stub: OrderServiceStub) -> list[ListOrdersResponse]:
@@ -61,7 +63,8 @@ class BlockingCustomer(Customer):
         return self._ask(listen)
 
     def bring(self, requests: Iterable[ImportOrdersRequest]) -> ImportOrdersResponse:
-        return self._ask(lambda stub: stub.ImportOrders(iter(requests)))
+        brought: ImportOrdersResponse = self._ask(lambda stub: stub.ImportOrders(iter(requests)))
+        return brought
 
     def _ask(self, question: Callable[[OrderServiceStub], T]) -> T:
         with self.house.channel(self.client.tls) as channel:
@@ -72,7 +75,9 @@ class AsyncCustomer(Customer):
     """Asks through `AsyncSigningChannel`, on the loop that servers run on."""
 
     def place(self) -> PlaceOrderResponse:
-        return self._ask(lambda stub: stub.PlaceOrder(PlaceOrderRequest(item=APPLES)))
+        request = PlaceOrderRequest(item=APPLES)
+        placed: PlaceOrderResponse = self._ask(lambda stub: stub.PlaceOrder(request))
+        return placed
 
     def list_orders(self) -> list[ListOrdersResponse]:
         async def listen(stub: OrderServiceStub) -> list[ListOrdersResponse]:
@@ -87,7 +92,8 @@ class AsyncCustomer(Customer):
             for request in requests:
                 yield request
 
-        return self._ask(lambda stub: stub.ImportOrders(each()))
+        brought: ImportOrdersResponse = self._ask(lambda stub: stub.ImportOrders(each()))
+        return brought
 
     def _ask(self, question: Callable[[OrderServiceStub], Coroutine[Any, Any, T]]) -> T:
         async def ask() -> T:
@@ -97,4 +103,4 @@ class AsyncCustomer(Customer):
                 signing = AsyncSigningChannel(channel, self.client.key, **options)
                 return await question(OrderServiceStub(signing))
 
-        return cast("T", self.house.loop.run(ask()))
+        return self.house.loop.run(ask())

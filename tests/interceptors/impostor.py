@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -20,12 +20,13 @@ from tests.support.servers import House
 
 SERVICE = "shop.v1.OrderService"
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Unary = Callable[[SignedMessage, grpc.ServicerContext], bytes]
 Stream = Callable[[SignedMessage, grpc.ServicerContext], Iterable[bytes]]
 
 
 @contextlib.contextmanager
-def impostor(house: House, name: str, handler: grpc.RpcMethodHandler[Any, Any]) -> Iterator[None]:
+def impostor(house: House, name: str, handler: Handler) -> Iterator[None]:
     """Serve one method, in the place of the real server."""
     with futures.ThreadPoolExecutor(2) as pool:
         server = grpc.server(pool)
@@ -91,9 +92,7 @@ class Answers:
         return self.responses.stream_end(LIST, self.digest, status, self.chain)
 
 
-def fail(
-    context: grpc.ServicerContext, code: grpc.StatusCode, *statuses: SignedMessage
-) -> None:
+def fail(context: grpc.ServicerContext, code: grpc.StatusCode, *statuses: SignedMessage) -> None:
     """End a call with an error, and any number of signed statuses."""
     context.set_trailing_metadata(trailing(*statuses))
     context.abort(code, "the impostor's own words")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import grpc
+from shop.v1.orders_pb2 import Item, PlaceOrderRequest, PlaceOrderResponse
+from shop.v1.orders_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
 
-import examples.orders  # noqa: F401 - it puts the stubs on the path
 from examples.orders.service import OrderService
 from sealwire.client import TlsIdentity
 from sealwire.core.envelope import digest, parse_envelope
@@ -18,9 +19,8 @@ from sealwire.core.responses import STATUS_METADATA_KEY, open_response, open_str
 from sealwire.core.streams import StreamChain
 from sealwire.interceptors import Call, ProtectedServer
 from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
-from shop.v1.orders_pb2 import Item, PlaceOrderRequest, PlaceOrderResponse
-from shop.v1.orders_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
 from tests.support.pki import Client
+from tests.support.rpc_errors import failed_call
 from tests.support.servers import House
 
 PLACE = "/shop.v1.OrderService/PlaceOrder"
@@ -101,9 +101,7 @@ class Line:
 
     def refused(self, future: grpc.Future[bytes], data: Data, *, path: str = PLACE) -> Status:
         """Return the signed status of a call that must have failed."""
-        error = future.exception()
-        assert isinstance(error, grpc.RpcError), "the server accepted what it must refuse"
-        return self.signed_status(error, [data], path=path)
+        return self.signed_status(future.exception(), [data], path=path)
 
     def stream_refusal(self, messages: Iterable[Data], *, path: str = IMPORT) -> Status:
         """Send a request stream that must be refused, and return what the server signed."""
@@ -116,7 +114,7 @@ class Line:
         raise AssertionError("the server accepted what it must refuse")
 
     def signed_status(
-        self, error: grpc.RpcError, sent: Iterable[Data], *, path: str = PLACE
+        self, error: BaseException | None, sent: Iterable[Data], *, path: str = PLACE
     ) -> Status:
         """Return the status in an error's trailing metadata, verified; gRPC's own must equal it."""
         statement = open_response(
@@ -127,7 +125,7 @@ class Line:
         )
         return agreed(statement, error)
 
-    def signed_end(self, error: grpc.RpcError, sent: Iterable[Data], *, path: str) -> Status:
+    def signed_end(self, error: BaseException | None, sent: Iterable[Data], *, path: str) -> Status:
         """Return the status that ends a response stream in which nothing was answered."""
         statement = open_stream_response(
             trailing_status(error),
@@ -173,21 +171,19 @@ def request_digest(data: bytes) -> bytes:
         return digest(data)
 
 
-def trailing_status(error: grpc.RpcError) -> bytes:
+def trailing_status(error: BaseException | None) -> bytes:
     """Return the one signed status of a failed call."""
-    assert isinstance(error, grpc.Call)
-    values = [v for k, v in error.trailing_metadata() or () if k == STATUS_METADATA_KEY]
-    assert len(values) == 1, f"unsigned: {error.code().name}, {error.details()}"
+    call = failed_call(error)
+    values = [v for k, v in call.trailing_metadata() or () if k == STATUS_METADATA_KEY]
+    assert len(values) == 1, f"unsigned: {call.code().name}, {call.details()}"
     assert isinstance(values[0], bytes)
     return values[0]
 
 
-def agreed(statement: ResponseStatement, error: grpc.RpcError) -> Status:
+def agreed(statement: ResponseStatement, error: BaseException | None) -> Status:
     """Return the status; what gRPC itself says must be the same."""
-    assert isinstance(error, grpc.Call)
+    call = failed_call(error)
     assert statement.HasField("status")
-    assert (statement.status.code, statement.status.message) == (
-        error.code().value[0],
-        error.details(),
-    )
+    unsigned = (call.code().value[0], call.details())
+    assert (statement.status.code, statement.status.message) == unsigned
     return statement.status

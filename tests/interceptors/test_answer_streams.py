@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
+from shop.v1.orders_pb2 import ListOrdersRequest, ListOrdersResponse, Order
+from shop.v1.orders_pb2_grpc import OrderServiceStub
 
 from sealwire.client import ForbiddenError, ResponseVerificationError, TransportError
 from sealwire.core.errors import Code, SealwireError
 from sealwire.v1.envelope_pb2 import SignedMessage, Status
-from shop.v1.orders_pb2 import ListOrdersRequest, ListOrdersResponse, Order
-from shop.v1.orders_pb2_grpc import OrderServiceStub
 from tests.interceptors.customers import AsyncCustomer, BlockingCustomer, Customer
 from tests.interceptors.impostor import Answers, fail, streaming, trailing
 from tests.interceptors.shop import LIST
@@ -199,13 +199,16 @@ def test_success_is_no_explanation_of_an_error(customer: Customer) -> None:
     assert isinstance(refusal_of(customer, play), ResponseVerificationError)
 
 
-def test_an_error_without_a_place_in_the_stream_proves_nothing(customer: Customer) -> None:
+@pytest.mark.parametrize(("count", "kind"), [(0, ForbiddenError), (1, ResponseVerificationError)])
+def test_an_error_without_a_place_in_the_stream_is_believed_before_any_answer_only(
+    customer: Customer, count: int, kind: type[SealwireError]
+) -> None:
     # case 89
     def play(answers: Answers, context: grpc.ServicerContext) -> Iterator[bytes]:
+        yield from three(answers)[:count]
         fail(context, grpc.StatusCode.PERMISSION_DENIED, answers.status(DENIED, method=LIST))
-        yield b""
 
-    assert isinstance(refusal_of(customer, play), ResponseVerificationError)
+    assert isinstance(refusal_of(customer, play), kind)
 
 
 def test_a_customer_who_stops_listening_ends_the_call(house: House) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
+from shop.v1.orders_pb2 import ImportOrdersRequest, Order, PlaceOrderRequest, PlaceOrderResponse
+from shop.v1.orders_pb2_grpc import OrderServiceStub
 
 from sealwire.client import (
     ForbiddenError,
@@ -19,10 +21,8 @@ from sealwire.core.envelope import REQUEST_TYPE, pae, sign_response
 from sealwire.core.errors import Code, SealwireError
 from sealwire.core.keys import PrivateKey
 from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
-from shop.v1.orders_pb2 import ImportOrdersRequest, Order, PlaceOrderRequest, PlaceOrderResponse
-from shop.v1.orders_pb2_grpc import OrderServiceStub
 from tests.interceptors.customers import AsyncCustomer, BlockingCustomer, Customer
-from tests.interceptors.impostor import Answers, answering, fail, impostor, trailing
+from tests.interceptors.impostor import Answers, Handler, answering, fail, impostor, trailing
 from tests.interceptors.shop import APPLES, IMPORT, LIST
 from tests.support.servers import House
 
@@ -41,9 +41,9 @@ def customer(request: pytest.FixtureRequest, house: House) -> Customer:
 
 def refusal_of_answer(customer: Customer, make: Make) -> SealwireError:
     """Return the error with which a customer discards what `make` made."""
-    with answering(customer.house, lambda request, _: make(customer.house, request)):
-        with pytest.raises(SealwireError) as refused:
-            customer.place()
+    honest_or_not = answering(customer.house, lambda request, _: make(customer.house, request))
+    with honest_or_not, pytest.raises(SealwireError) as refused:
+        customer.place()
     return refused.value
 
 
@@ -86,26 +86,6 @@ def test_no_flipped_bit_of_an_answer_is_accepted(house: House) -> None:
     assert tried == size > 1_500
 
 
-WRONG_ANSWERS: dict[str, Make] = {
-    "nothing": lambda h, r: b"",
-    "garbage": lambda h, r: b"\xff" * 40,
-    "the request itself": lambda h, r: r.SerializeToString(),
-    "no signature": lambda h, r: unsigned(h, r),
-    "an unknown field": lambda h, r: truth(h, r) + b"\xf8\x07\x01",
-    "the key of a stranger": lambda h, r: truth(h, r, PrivateKey.generate(os.urandom)),
-    "the signature of a request": lambda h, r: signed_as_a_request(h, r),
-    "the digest of another request": lambda h, r: changed(h, r, request_digest=bytes(32)),
-    "no digest": lambda h, r: changed(h, r, request_digest=b""),
-    "another method": lambda h, r: changed(h, r, method=LIST),
-    "no method": lambda h, r: changed(h, r, method=""),
-    "no outcome": lambda h, r: without_outcome(h, r),
-    "a status for a body": lambda h, r: Answers(h, r).status(DENIED).SerializeToString(),
-    "a place in a stream": lambda h, r: Answers(h, r).next(BODY),
-    "another message": lambda h, r: changed(h, r, body=b"\xff"),
-    "a message of tomorrow": lambda h, r: changed(h, r, body=BODY + b"\xf8\x07\x01"),
-}
-
-
 def truth(house: House, request: SignedMessage, key: PrivateKey | None = None) -> bytes:
     return Answers(house, request, key).body(BODY).SerializeToString()
 
@@ -126,6 +106,26 @@ def without_outcome(house: House, request: SignedMessage) -> bytes:
     statement = ResponseStatement.FromString(Answers(house, request).body(BODY).payload)
     statement.ClearField("body")
     return sign_response(statement, house.server_key).SerializeToString()
+
+
+WRONG_ANSWERS: dict[str, Make] = {
+    "nothing": lambda h, r: b"",
+    "garbage": lambda h, r: b"\xff" * 40,
+    "the request itself": lambda h, r: r.SerializeToString(),
+    "no signature": unsigned,
+    "an unknown field": lambda h, r: truth(h, r) + b"\xf8\x07\x01",
+    "the key of a stranger": lambda h, r: truth(h, r, PrivateKey.generate(os.urandom)),
+    "the signature of a request": signed_as_a_request,
+    "the digest of another request": lambda h, r: changed(h, r, request_digest=bytes(32)),
+    "no digest": lambda h, r: changed(h, r, request_digest=b""),
+    "another method": lambda h, r: changed(h, r, method=LIST),
+    "no method": lambda h, r: changed(h, r, method=""),
+    "no outcome": without_outcome,
+    "a status for a body": lambda h, r: Answers(h, r).status(DENIED).SerializeToString(),
+    "a place in a stream": lambda h, r: Answers(h, r).next(BODY),
+    "another message": lambda h, r: changed(h, r, body=b"\xff"),
+    "a message of tomorrow": lambda h, r: changed(h, r, body=BODY + b"\xf8\x07\x01"),
+}
 
 
 @pytest.mark.parametrize("what", WRONG_ANSWERS)
@@ -247,21 +247,22 @@ def test_an_unauthenticated_client_is_told_how_far_the_clocks_are_apart(customer
         fail(context, grpc.StatusCode.UNAUTHENTICATED, status)
         return b""
 
-    with answering(customer.house, answer):
-        with pytest.raises(UnauthenticatedError, match=r"90\.0 s ahead"):
-            customer.place()
+    refused = pytest.raises(UnauthenticatedError, match=r"90\.0 s ahead")
+    with answering(customer.house, answer), refused:
+        customer.place()
 
 
 def test_an_answer_to_a_part_of_a_request_stream_is_discarded(customer: Customer) -> None:
     # case 87
-    def handle(messages: object, context: grpc.ServicerContext) -> bytes:
-        received = [SignedMessage.FromString(data) for data in messages]  # type: ignore[attr-defined]
+    def handle(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        received = [SignedMessage.FromString(data) for data in messages]
         answers = Answers(customer.house, received[-2])
         return answers.body(b"", method=IMPORT).SerializeToString()
 
-    with impostor(customer.house, "ImportOrders", grpc.stream_unary_rpc_method_handler(handle)):
-        with pytest.raises(ResponseVerificationError, match="another request"):
-            customer.bring([ImportOrdersRequest(item=APPLES)])
+    handler: Handler = grpc.stream_unary_rpc_method_handler(handle)
+    refused = pytest.raises(ResponseVerificationError, match="another request")
+    with impostor(customer.house, "ImportOrders", handler), refused:
+        customer.bring([ImportOrdersRequest(item=APPLES)])
 
 
 def test_trailing_metadata_beside_a_true_answer_changes_nothing(customer: Customer) -> None:

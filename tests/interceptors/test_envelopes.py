@@ -20,6 +20,7 @@ from sealwire.core.errors import Code
 from sealwire.core.responses import ResponseFactory
 from sealwire.v1.envelope_pb2 import RequestStatement, SignedMessage, Status, StreamPosition
 from tests.interceptors.shop import IMPORT, ORDER, PLACE, PRICE, Shop, serialized
+from tests.support.rpc_errors import failed_call
 
 MAX_INT64 = 2**63 - 1
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -35,6 +36,10 @@ def order_with(shop: Shop, change: Change) -> SignedMessage:
     statement = statement_of(shop.order())
     change(statement)
     return sign_request(statement, shop.alice.key)
+
+
+def order_issued_at(shop: Shop, issued_at: int) -> SignedMessage:
+    return order_with(shop, lambda statement: setattr(statement, "issued_at", issued_at))
 
 
 def signed_bytes(shop: Shop, payload: bytes) -> SignedMessage:
@@ -159,19 +164,16 @@ def test_the_time_window_is_exact_at_both_ends(shop: Shop) -> None:
     now, window = shop.house.clock(), shop.house.window
     oldest, newest = now - window.window_ms, now + window.skew_ms
     for issued_at in (oldest - 1, newest + 1):
-        signed = order_with(shop, lambda s, at=issued_at: setattr(s, "issued_at", at))
-        assert_refused(shop, signed, Code.UNAUTHENTICATED)
+        assert_refused(shop, order_issued_at(shop, issued_at), Code.UNAUTHENTICATED)
         assert "time window" in str(shop.house.refusals[-1].error)
     for issued_at in (oldest, newest):
-        signed = order_with(shop, lambda s, at=issued_at: setattr(s, "issued_at", at))
-        shop.line.place(signed)
+        shop.line.place(order_issued_at(shop, issued_at))
 
 
 @pytest.mark.parametrize("issued_at", [0, 1, -1, MAX_INT64, -MAX_INT64 - 1])
 def test_an_absurd_time_is_not_authentic_and_overflows_nothing(shop: Shop, issued_at: int) -> None:
     # case 26
-    signed = order_with(shop, lambda s: setattr(s, "issued_at", issued_at))
-    assert_refused(shop, signed, Code.UNAUTHENTICATED)
+    assert_refused(shop, order_issued_at(shop, issued_at), Code.UNAUTHENTICATED)
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 33, 1_000])
@@ -190,9 +192,8 @@ def test_a_nonce_of_16_to_32_bytes_is_accepted(shop: Shop, size: int) -> None:
 def test_a_message_that_is_too_large_is_refused_before_it_is_read(shop: Shop) -> None:
     # case 30
     signed = signed_bytes(shop, bytes(MAX_ENVELOPE_BYTES))
-    error = shop.line.future(signed).exception()
-    assert isinstance(error, grpc.Call)
-    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    call = failed_call(shop.line.future(signed).exception())
+    assert call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert shop.service.entered == 0
 
 
@@ -211,8 +212,7 @@ def test_metadata_that_is_too_large_is_refused(shop: Shop) -> None:
     send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = shop.line.channel.unary_unary(PLACE)
     with pytest.raises(grpc.RpcError) as refused:
         send(serialized(shop.order()), metadata=(("x-large", "x" * 20_000),))
-    assert isinstance(refused.value, grpc.Call)
-    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert failed_call(refused.value).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert shop.service.entered == 0
 
 
@@ -261,7 +261,9 @@ def test_an_unknown_field_in_the_body_is_malformed(shop: Shop) -> None:
 def test_a_repeated_field_is_malformed_in_envelope_and_statement(shop: Shop) -> None:
     # case 33
     signed = shop.order()
-    twice = serialized(signed) + SignedMessage(public_key_id=signed.public_key_id).SerializeToString()
+    twice = (
+        serialized(signed) + SignedMessage(public_key_id=signed.public_key_id).SerializeToString()
+    )
     assert_refused(shop, twice, Code.INVALID_ARGUMENT)
     audience = RequestStatement(audience=statement_of(signed).audience).SerializeToString()
     assert_refused(shop, signed_bytes(shop, signed.payload + audience), Code.INVALID_ARGUMENT)
@@ -396,4 +398,3 @@ def test_all_authentication_failures_look_alike(shop: Shop) -> None:
     ]
     outside = {shop.line.refusal(signed).SerializeToString() for signed in suspects}
     assert len(outside) == 1
-

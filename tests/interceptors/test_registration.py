@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from shop.v1.orders_pb2 import (
+    ImportOrdersRequest,
+    ListOrdersRequest,
+    ListOrdersResponse,
+    PlaceOrderRequest,
+    PlaceOrderResponse,
+)
+from shop.v1.orders_pb2_grpc import (
+    OrderServiceServicer,
+    OrderServiceStub,
+    add_OrderServiceServicer_to_server,
+)
 
+from sealwire.client import RemoteError
 from sealwire.core.errors import Code, ConfigurationError, PolicyError
 from sealwire.interceptors import (
     HEALTH_SERVICE,
     Call,
     ProtectedServer,
     SealwireInterceptor,
-    mutual_tls,
 )
-from shop.v1.orders_pb2 import (
-    ListOrdersRequest,
-    ListOrdersResponse,
-    PlaceOrderRequest,
-    PlaceOrderResponse,
-)
-from shop.v1.orders_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
-from tests.interceptors.shop import ORDER, PLACE, Line, ObservedOrders, Shop
+from tests.interceptors.impostor import Handler
+from tests.interceptors.shop import APPLES, ORDER, PLACE, Line, ObservedOrders, Shop
 from tests.support.pki import HOST
 from tests.support.servers import House
 
@@ -33,25 +38,33 @@ HEALTH_CHECK = f"/{HEALTH_SERVICE}/Check"
 
 
 class PlainHandler(ObservedOrders):
-    def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> Any:
+    def PlaceOrder(  # type: ignore[override]
+        self, request: PlaceOrderRequest, call: Call
+    ) -> PlaceOrderResponse:
         """Answer without `async`."""
         return PlaceOrderResponse()
 
 
 class GeneratorHandler(ObservedOrders):
-    async def PlaceOrder(self, request: PlaceOrderRequest, call: Call) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def PlaceOrder(  # type: ignore[override]
+        self, request: PlaceOrderRequest, call: Call
+    ) -> AsyncIterator[PlaceOrderResponse]:
         """Yield where one answer belongs."""
         yield PlaceOrderResponse()
 
 
 class ListHandler(ObservedOrders):
-    async def ListOrders(self, request: ListOrdersRequest, call: Call) -> Any:  # type: ignore[override]
+    async def ListOrders(  # type: ignore[override]
+        self, request: ListOrdersRequest, call: Call
+    ) -> list[ListOrdersResponse]:
         """Return where a stream belongs."""
         return [ListOrdersResponse()]
 
 
 class PlainGeneratorHandler(ObservedOrders):
-    def ListOrders(self, request: ListOrdersRequest, call: Call) -> Iterator[Any]:  # type: ignore[override]
+    def ListOrders(  # type: ignore[override]
+        self, request: ListOrdersRequest, call: Call
+    ) -> Iterator[ListOrdersResponse]:
         """Yield without `async`."""
         yield ListOrdersResponse()
 
@@ -73,34 +86,38 @@ def test_a_method_without_a_policy_keeps_the_server_from_starting(house: House) 
 
 def test_a_method_that_no_proto_declares_keeps_the_server_from_starting(house: House) -> None:
     # case 59
-    handler = grpc.unary_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
+    handler: Handler = grpc.unary_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
 
     def register(server: ProtectedServer) -> None:
         server.add_registered_method_handlers("shop.v1.OrderService", {"Refund": handler})
 
-    with pytest.raises(PolicyError, match="No loaded .proto declares"), house.serving(register):
+    with pytest.raises(PolicyError, match=r"No loaded \.proto declares"), house.serving(register):
         pass
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [PlainHandler, GeneratorHandler, ListHandler, PlainGeneratorHandler, ForgottenHandler],
+    ("servicer", "complaint"),
+    [
+        (PlainHandler({}), "PlaceOrder is not implemented by an `async def`"),
+        (GeneratorHandler({}), "PlaceOrder must return its response"),
+        (ListHandler({}), "ListOrders must yield its responses"),
+        (PlainGeneratorHandler({}), "ListOrders is not implemented by an `async def`"),
+        (ForgottenHandler(), "ListOrders is not implemented by an `async def`"),
+    ],
+    ids=lambda value: type(value).__name__,
 )
 def test_a_handler_that_is_not_as_its_method_needs_is_refused(
-    house: House, kind: Callable[..., OrderServiceServicer]
+    house: House, servicer: OrderServiceServicer, complaint: str
 ) -> None:
-    servicer = kind() if kind is ForgottenHandler else kind({})
-
     def register(server: ProtectedServer) -> None:
         add_OrderServiceServicer_to_server(servicer, server)
 
-    with pytest.raises(PolicyError, match=r"async def|must (yield|return) its response"):
-        with house.serving(register):
-            pass
+    with pytest.raises(PolicyError, match=complaint), house.serving(register):
+        pass
 
 
 def test_a_handler_registered_with_another_shape_is_refused(house: House) -> None:
-    handler = grpc.stream_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
+    handler: Handler = grpc.stream_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
 
     def register(server: ProtectedServer) -> None:
         server.add_registered_method_handlers("shop.v1.OrderService", {"PlaceOrder": handler})
@@ -110,19 +127,14 @@ def test_a_handler_registered_with_another_shape_is_refused(house: House) -> Non
 
 
 def test_a_server_with_nothing_registered_does_not_start(house: House) -> None:
-    with pytest.raises(PolicyError, match="nothing to serve"):
-        with house.serving(lambda server: None):
-            pass
+    nothing = house.serving(lambda server: None)
+    with pytest.raises(PolicyError, match="nothing to serve"), nothing:
+        pass
 
 
 def test_a_port_in_use_is_told_in_a_sentence(house: House, shop: Shop) -> None:
     async def bind() -> None:
-        tls = house.pki.server()
-        credentials = mutual_tls(
-            certificate_chain=tls.certificate_pem,
-            private_key=tls.key_pem,
-            client_ca=house.pki.ca_pem,
-        )
+        credentials = house.server_credentials(house.pki.server())
         ProtectedServer(house.protection()).add_secure_port(house.address, credentials)
 
     with pytest.raises(ConfigurationError, match="can't be listened on"):
@@ -135,31 +147,26 @@ def test_an_exempt_service_is_served_unsigned_and_no_other_is(house: House) -> N
         add_OrderServiceServicer_to_server(ObservedOrders({}), server)
 
     alice = house.enrol("alice")
-    with house.serving(register, exempt_services=[HEALTH_SERVICE]):
-        with house.channel(alice.tls) as channel:
-            checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-            assert checked.status == health_pb2.HealthCheckResponse.SERVING
-            line = Line(channel, house.server_key.public_key)
-            assert line.refusal(ORDER).code == Code.INVALID_ARGUMENT
+    serving = house.serving(register, exempt_services=[HEALTH_SERVICE])
+    with serving, house.channel(alice.tls) as channel:
+        checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert checked.status == health_pb2.HealthCheckResponse.SERVING
+        line = Line(channel, house.server_key.public_key)
+        assert line.refusal(ORDER).code == Code.INVALID_ARGUMENT
 
 
 def test_in_a_plain_server_a_method_without_a_policy_is_unimplemented(house: House) -> None:
-    entered = []
+    entered: list[object] = []
 
-    class Unprotected(health.aio.HealthServicer):
-        async def Check(self, request: Any, context: Any) -> Any:
+    class Unprotected(health.aio.HealthServicer):  # type: ignore[misc]
+        async def Check(self, request: object, context: object) -> None:
             entered.append(request)
 
     async def start() -> grpc.aio.Server:
         server = grpc.aio.server(interceptors=[SealwireInterceptor(house.protection())])
         health_pb2_grpc.add_HealthServicer_to_server(Unprotected(), server)
         add_OrderServiceServicer_to_server(PlainHandler({}), server)
-        tls = house.pki.server()
-        credentials = mutual_tls(
-            certificate_chain=tls.certificate_pem,
-            private_key=tls.key_pem,
-            client_ca=house.pki.ca_pem,
-        )
+        credentials = house.server_credentials(house.pki.server())
         house.port = server.add_secure_port(f"{HOST}:0", credentials)
         await server.start()
         return server
@@ -174,3 +181,22 @@ def test_in_a_plain_server_a_method_without_a_policy_is_unimplemented(house: Hou
     house.loop.run(server.stop(0))
     assert entered == []
 
+
+def test_a_client_that_knows_more_methods_than_the_server_is_told_so(house: House) -> None:
+    handler: Handler = grpc.unary_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
+
+    def register(server: ProtectedServer) -> None:
+        server.add_registered_method_handlers("shop.v1.OrderService", {"PlaceOrder": handler})
+
+    alice = house.enrol("alice")
+    item = ImportOrdersRequest(item=APPLES)
+    with house.serving(register), house.channel(alice.tls) as channel:
+        stub = OrderServiceStub(house.signing_channel(channel, alice))
+        calls: list[Callable[[], object]] = [
+            lambda: list(stub.ListOrders(ListOrdersRequest())),
+            lambda: stub.ImportOrders(iter([item])),
+        ]
+        for call in calls:
+            with pytest.raises(RemoteError) as told:
+                call()
+            assert told.value.code == Code.UNIMPLEMENTED

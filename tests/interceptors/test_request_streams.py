@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 import pytest
+from shop.v1.orders_pb2 import (
+    ImportOrdersRequest,
+    ImportOrdersResponse,
+    Item,
+    PriceOrdersRequest,
+)
 
 from sealwire.client import UnauthenticatedError
 from sealwire.core.envelope import sign_request
@@ -14,12 +21,6 @@ from sealwire.core.errors import Code
 from sealwire.core.requests import RequestStream
 from sealwire.interceptors import Call
 from sealwire.v1.envelope_pb2 import RequestStatement, SignedMessage, Status
-from shop.v1.orders_pb2 import (
-    ImportOrdersRequest,
-    ImportOrdersResponse,
-    Item,
-    PriceOrdersRequest,
-)
 from tests.interceptors.shop import APPLES, IMPORT, ObservedOrders, Shop, open_shop
 from tests.support.servers import House
 
@@ -175,10 +176,8 @@ def test_two_messages_to_a_unary_method_are_refused(shop: Shop) -> None:
         "/shop.v1.OrderService/PlaceOrder"
     )
     messages = [shop.order().SerializeToString(), shop.order().SerializeToString()]
-    try:
+    with contextlib.suppress(grpc.RpcError):
         send(iter(messages))
-    except grpc.RpcError:
-        pass
     assert len(shop.service.orders) <= 1
 
 
@@ -248,7 +247,7 @@ def test_a_key_that_is_removed_midway_ends_the_stream(house: House) -> None:
     # case 47
     service = Watched()
     with open_shop(house, service) as shop:
-        refused_after_the_first(shop, service, lambda: house.directory.keys.clear())
+        refused_after_the_first(shop, service, house.directory.keys.clear)
         assert service.orders == []
         assert "not active" in str(house.refusals[-1].error)
 

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import grpc.aio
 import pytest
-
-from sealwire.client import AsyncSigningChannel, ForbiddenError
-from sealwire.core.envelope import digest
-from sealwire.core.errors import Code, MalformedError
-from sealwire.core.responses import (
-    STATUS_METADATA_KEY,
-    open_response,
-    open_stream_response,
-)
-from sealwire.core.streams import StreamChain
 from shop.v1.orders_pb2 import (
     ImportOrdersRequest,
     ImportOrdersResponse,
@@ -29,7 +20,29 @@ from shop.v1.orders_pb2 import (
     PriceOrdersResponse,
 )
 from shop.v1.orders_pb2_grpc import OrderServiceStub
-from tests.interceptors.shop import APPLES, IMPORT, LIST, ORDER, PLACE, PRICE, Shop
+
+from sealwire.client import AsyncSigningChannel, ForbiddenError
+from sealwire.core.envelope import digest
+from sealwire.core.errors import Code, MalformedError
+from sealwire.core.responses import (
+    STATUS_METADATA_KEY,
+    open_response,
+    open_stream_response,
+)
+from sealwire.core.streams import StreamChain
+from sealwire.interceptors import Call
+from tests.interceptors.shop import (
+    APPLES,
+    IMPORT,
+    LIST,
+    ORDER,
+    PLACE,
+    PRICE,
+    ObservedOrders,
+    Shop,
+    open_shop,
+)
+from tests.support.servers import House
 
 BREAD = Item(sku="bread", quantity=1)
 
@@ -210,3 +223,29 @@ def with_async_stub(
             return await talk(OrderServiceStub(signing))
 
     return shop.house.loop.run(run())
+
+
+class Patient(ObservedOrders):
+    """It lists forever, and tells when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.let_go = threading.Event()
+
+    async def ListOrders(
+        self, request: ListOrdersRequest, call: Call
+    ) -> AsyncIterator[ListOrdersResponse]:
+        try:
+            while True:
+                yield ListOrdersResponse()
+        finally:
+            self.let_go.set()
+
+
+def test_a_handler_is_let_go_when_its_client_stops_listening(house: House) -> None:
+    service = Patient()
+    with open_shop(house, service) as shop:
+        listing = shop.stub.ListOrders(ListOrdersRequest())
+        next(listing)
+        listing.close()
+        assert service.let_go.wait(timeout=30)

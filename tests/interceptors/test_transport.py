@@ -14,25 +14,24 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from shop.v1.orders_pb2 import PlaceOrderRequest
 
 from sealwire.client import TlsIdentity, TransportError
 from sealwire.core.clock import system_clock
 from sealwire.core.errors import Code
 from sealwire.core.pki import Validity, certificate_pem, new_tls_key, tls_key_pem
-from shop.v1.orders_pb2 import PlaceOrderRequest
 from tests.interceptors.shop import APPLES, PLACE, Line, Shop, open_shop
 from tests.support.http2 import Http2Client, client_context, tls_connection
 from tests.support.pki import DAY_MS, HOST, TRUST_DOMAIN, Client, Pki
+from tests.support.rpc_errors import failed_call
 from tests.support.servers import House
 
 
 def assert_no_handshake(shop: Shop, tls: TlsIdentity) -> None:
     """Assert that a client with this identity does not get as far as the interceptor."""
-    with shop.house.channel(tls) as channel:
-        with pytest.raises(grpc.RpcError) as failed:
-            Line(channel, shop.line.server_key).place(shop.order())
-    assert isinstance(failed.value, grpc.Call)
-    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    with shop.house.channel(tls) as channel, pytest.raises(grpc.RpcError) as failed:
+        Line(channel, shop.line.server_key).place(shop.order())
+    assert failed_call(failed.value).code() is grpc.StatusCode.UNAVAILABLE
     assert shop.house.refusals == []
     assert shop.service.entered == 0
 
@@ -47,11 +46,10 @@ def refused_identity(shop: Shop, tls: TlsIdentity) -> str:
 
 def test_a_plaintext_connection_gets_no_answer(shop: Shop) -> None:
     # case 1
-    with grpc.insecure_channel(shop.house.address) as channel:
-        with pytest.raises(grpc.RpcError) as failed:
-            Line(channel, shop.line.server_key).place(shop.order())
-    assert isinstance(failed.value, grpc.Call)
-    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    insecure = grpc.insecure_channel(shop.house.address)
+    with insecure as channel, pytest.raises(grpc.RpcError) as failed:
+        Line(channel, shop.line.server_key).place(shop.order())
+    assert failed_call(failed.value).code() is grpc.StatusCode.UNAVAILABLE
     with socket.create_connection((HOST, shop.house.port), timeout=30) as plain:
         plain.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
         with contextlib.suppress(ConnectionResetError):
@@ -66,13 +64,13 @@ def test_tls_older_than_1_2_does_not_connect(
     # case 2
     context = client_context(tmp_path, shop.alice.tls)
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         context.minimum_version = version
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         context.maximum_version = version
-    with pytest.raises((ssl.SSLError, ConnectionResetError)):
-        with tls_connection(shop.house.port, context):
-            pass
+    refused = pytest.raises((ssl.SSLError, ConnectionResetError))
+    with refused, tls_connection(shop.house.port, context):
+        pass
 
 
 def test_a_request_over_tls_1_2_is_refused(shop: Shop, tmp_path: Path) -> None:
@@ -139,9 +137,9 @@ def test_with_refuse_tls_1_2_only_a_1_3_handshake_succeeds(tmp_path: Path) -> No
             assert connection.version() == "TLSv1.3"
             assert Http2Client(connection).call("/", b"").grpc_status == Code.UNIMPLEMENTED
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with pytest.raises((ssl.SSLError, ConnectionResetError)):
-            with tls_connection(port, context):
-                pass
+        refused = pytest.raises((ssl.SSLError, ConnectionResetError))
+        with refused, tls_connection(port, context):
+            pass
         server.communicate()
     assert server.returncode == 0
 
@@ -149,9 +147,9 @@ def test_with_refuse_tls_1_2_only_a_1_3_handshake_succeeds(tmp_path: Path) -> No
 def test_without_a_client_certificate_nothing_is_answered(shop: Shop, tmp_path: Path) -> None:
     # case 4
     context = client_context(tmp_path, None)
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        with tls_connection(shop.house.port, context) as connection:
-            Http2Client(connection).call(PLACE, shop.order().SerializeToString())
+    refused = pytest.raises((ssl.SSLError, ConnectionError))
+    with refused, tls_connection(shop.house.port, context) as connection:
+        Http2Client(connection).call(PLACE, shop.order().SerializeToString())
     assert shop.service.entered == 0
     assert shop.house.refusals == []
 

@@ -32,7 +32,12 @@ SETTINGS = ["listen", "address", "audience", "trust_domain"]
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    """Return every file's bytes; SQLite's shared index, which is no data, is out."""
+    return {
+        str(path): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.name.endswith("-shm")
+    }
 
 
 def refusal(directory: Path) -> str:

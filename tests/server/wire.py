@@ -10,10 +10,14 @@ import grpc
 
 from sealwire.client import TlsIdentity
 from sealwire.client.connection import open_channel
+from sealwire.core.envelope import digest
 from sealwire.core.invitation import ServerIdentity
-from sealwire.core.responses import PRESENTED_KEY_METADATA_KEY, open_response
+from sealwire.core.responses import (
+    PRESENTED_KEY_METADATA_KEY,
+    STATUS_METADATA_KEY,
+    open_response,
+)
 from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
-from tests.interceptors.shop import agreed, digests, serialized, trailing_status
 from tests.server.members import TIMEOUT, Member
 
 PUT = "/sealwire.v1.RecordService/PutRecord"
@@ -53,11 +57,16 @@ class Wire:
         """Send one message; return the body or the status that the server signed for it."""
         send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(path)
         metadata = () if presented is None else ((PRESENTED_KEY_METADATA_KEY, presented),)
+        data = message if isinstance(message, bytes) else message.SerializeToString()
         try:
-            data = send(serialized(message), metadata=metadata, timeout=TIMEOUT)
+            answer = send(data, metadata=metadata, timeout=TIMEOUT)
         except grpc.RpcError as error:
-            return self._open(path, message, trailing_status(error), error)
-        return self._open(path, message, data, None)
+            statement = self._open(path, message, _trailing_status(error))
+            _require_same_status(statement.status, error)
+            return statement
+        statement = self._open(path, message, answer)
+        assert statement.HasField("body")
+        return statement
 
     def refusal(
         self, path: str, message: SignedMessage | bytes, *, presented: bytes | None = None
@@ -67,19 +76,30 @@ class Wire:
         assert statement.HasField("status"), "the server accepted what it must refuse"
         return statement.status
 
-    def _open(
-        self, path: str, message: SignedMessage | bytes, data: bytes, error: grpc.RpcError | None
-    ) -> ResponseStatement:
-        statement = open_response(
+    def _open(self, path: str, message: SignedMessage | bytes, data: bytes) -> ResponseStatement:
+        # An answer to bytes that are no envelope is bound to the bytes themselves.
+        sent = message if isinstance(message, bytes) else message.payload
+        return open_response(
             data,
             server_key=self.server.public_key,
             method=path,
-            request_digests=digests([message]),
+            request_digests={digest(sent)},
         )
-        assert statement.HasField("status") == (error is not None)
-        if error is not None:
-            agreed(statement, error)
-        return statement
+
+
+def _trailing_status(error: grpc.RpcError) -> bytes:
+    """Return the one signed status of a failed call."""
+    assert isinstance(error, grpc.Call)
+    values = [v for k, v in error.trailing_metadata() or () if k == STATUS_METADATA_KEY]
+    assert len(values) == 1, f"unsigned: {error.code().name}, {error.details()}"
+    assert isinstance(values[0], bytes)
+    return values[0]
+
+
+def _require_same_status(status: Status, error: grpc.RpcError) -> None:
+    """What gRPC itself says must be what was signed."""
+    assert isinstance(error, grpc.Call)
+    assert (status.code, status.message) == (error.code().value[0], error.details())
 
 
 @contextlib.contextmanager

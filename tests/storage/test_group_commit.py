@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,21 @@ async def test_a_batch_is_one_commit_and_nothing_of_it_is_acknowledged_before(
     outcomes = await one_batch(store.write, putting(namespace, "first"), last)
     assert outcomes == [RecordRow("first", 1, 5, NOW, NOW), (True, set())]
     assert records_in(database) == {"first"}
+
+
+def test_no_other_process_writes_between_what_a_unit_reads_and_what_it_writes(
+    store: Store, namespace: Namespace, database: Path
+) -> None:
+    def unit(tx: Transaction) -> None:
+        tx.records.get(namespace, "march")
+        with plain(database) as other:
+            other.execute("PRAGMA busy_timeout = 0")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("DELETE FROM records")
+        tx.records.put(namespace, "march", value=b"value", now=NOW)
+
+    store.write_blocking(unit)
+    assert get(store, namespace, "march") == b"value"
 
 
 async def test_a_unit_that_fails_is_undone_alone(

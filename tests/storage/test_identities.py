@@ -107,3 +107,15 @@ def test_a_namespace_needs_an_owner_that_exists(store: Store) -> None:
     with pytest.raises(sqlalchemy.exc.IntegrityError):
         store.write_blocking(lambda tx: tx.namespaces.create("n", owner_id="nobody", now=NOW))
     assert store.read_blocking(lambda tx: tx.namespaces.find("n")) is None
+
+
+def test_a_salt_is_given_for_the_identitys_own_key_only(store: Store) -> None:
+    alice = store.write_blocking(lambda tx: tx.identities.create(ALICES, NOW))
+    bobs = NewIdentity("bob", "member", BOB.public_key)
+    store.write_blocking(lambda tx: tx.identities.create(bobs, NOW))
+    salt = store.read_blocking(lambda tx: tx.identities.salt(alice.id, ALICE.public_key))
+    assert len(salt) == 32
+    with pytest.raises(SealError):
+        store.read_blocking(lambda tx: tx.identities.salt(alice.id, BOB.public_key))
+    with pytest.raises(SealError):
+        store.read_blocking(lambda tx: tx.identities.salt("nobody", ALICE.public_key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,19 +77,19 @@ class Http2Client:
         self.socket.sendall(self.connection.data_to_send())
 
 
-def texts(headers: list[tuple[bytes | str, bytes | str]]) -> dict[str, str]:
+def texts(headers: Iterable[tuple[bytes | str, bytes | str]]) -> dict[str, str]:
     """Return headers as text."""
     pairs = [[p.decode("utf-8") if isinstance(p, bytes) else p for p in pair] for pair in headers]
-    return {name: value for name, value in pairs}
+    return dict(pairs)
 
 
 @contextlib.contextmanager
 def tls_connection(port: int, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
     """Connect; ssl.SSLError or OSError if the handshake fails."""
     context.set_alpn_protocols(["h2"])
-    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as plain:
-        with context.wrap_socket(plain) as connection:
-            yield connection
+    plain = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
+    with plain, context.wrap_socket(plain) as connection:
+        yield connection
 
 
 def client_context(folder: Path, tls: TlsIdentity | None) -> ssl.SSLContext:

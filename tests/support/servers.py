@@ -63,8 +63,12 @@ class House:
     def enrol(self, identity: str) -> Client:
         """Return a new client whose key the server knows."""
         client = self.pki.client()
-        self.directory.keys[client.key_id] = EnrolledKey(client.key.public_key, identity)
+        self.know(client.key, identity)
         return client
+
+    def know(self, key: PrivateKey, identity: str) -> None:
+        """Let the server know a key."""
+        self.directory.keys[key.public_key.key_id] = EnrolledKey(key.public_key, identity)
 
     def protection(self) -> Protection:
         """Return what stands in front of the handlers."""
@@ -110,14 +114,17 @@ class House:
     ) -> ProtectedServer:
         server = ProtectedServer(self.protection(), exempt_services=exempt_services)
         register(server)
-        credentials = mutual_tls(
+        self.port = server.add_secure_port(f"{HOST}:0", self.server_credentials(tls))
+        await server.start()
+        return server
+
+    def server_credentials(self, tls: TlsIdentity) -> grpc.ServerCredentials:
+        """Return credentials that show `tls` and accept this PKI's clients."""
+        return mutual_tls(
             certificate_chain=tls.certificate_pem,
             private_key=tls.key_pem,
             client_ca=self.pki.ca_pem,
         )
-        self.port = server.add_secure_port(f"{HOST}:0", credentials)
-        await server.start()
-        return server
 
     @property
     def address(self) -> str:

@@ -29,17 +29,24 @@ _FIXED_TEXTS: Final = {
 _INTERNAL: Final = Status(
     code=Code.INTERNAL, reason="INTERNAL", message="The server failed; its log says why."
 )
+_MAX_MESSAGE_BYTES: Final = 1_000
 _GRPC_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def to_status(error: Exception) -> Status:
+def to_status(error: BaseException) -> Status:
     """Return the status of an error; whatever is not in the table is INTERNAL, without detail."""
-    if isinstance(error, StatusError):
-        return Status(code=error.code, reason=error.status_reason, message=str(error))
+    if isinstance(error, StatusError) and error.code != Code.OK:
+        message = _fitting(str(error))
+        return Status(code=error.code, reason=error.status_reason, message=message)
     if not isinstance(error, SealwireError) or error.reason not in STATUS_CODES:
         return _INTERNAL
-    message = _FIXED_TEXTS.get(error.reason, str(error))
+    message = _FIXED_TEXTS.get(error.reason) or _fitting(str(error))
     return Status(code=STATUS_CODES[error.reason], reason=error.reason, message=message)
+
+
+def _fitting(text: str) -> str:
+    """Return what fits: a status travels three times in metadata, of which gRPC takes 8 KiB."""
+    return text.encode("utf-8", "replace")[:_MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
 
 
 def grpc_code(status: Status) -> grpc.StatusCode:

@@ -6,10 +6,12 @@ message that arrived, the error and the end of a stream included.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from types import TracebackType
+from typing import Final, NoReturn, Self
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -59,7 +61,7 @@ class Protection:
 
 @dataclass(slots=True)
 class Exchange:
-    """The state of one RPC."""
+    """The state of one RPC; leaving it with an exception ends the RPC with a signed status."""
 
     protection: Protection
     method: MethodPolicy
@@ -68,6 +70,20 @@ class Exchange:
     _signed: SignedMessage | None = None
     _requests: StreamChain = field(default_factory=StreamChain)
     _answers: StreamChain = field(default_factory=StreamChain)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) or (
+            isinstance(error, asyncio.CancelledError) and not _is_being_cancelled()
+        ):
+            await self._fail(error)
 
     def receive(self, data: bytes) -> None:
         """Take note of the message that the next answer is about."""
@@ -113,17 +129,14 @@ class Exchange:
         """Sign the end of a response stream into the trailing metadata."""
         self.context.set_trailing_metadata(((STATUS_METADATA_KEY, self._sign_status(_OK)),))
 
-    async def fail(self, error: Exception) -> NoReturn:
-        """End the RPC with the signed status of an error."""
+    async def _fail(self, error: BaseException) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):
             raise error  # a handler's own abort: already under way, and unsigned
         status = to_status(error)
         if status.code == Code.INTERNAL:
             _log.error("%s failed", self.method.path, exc_info=error)
         elif isinstance(error, SealwireError) and self._is_refusal(error):
-            claimed = self._claimed()
-            key_id = claimed.public_key_id if claimed else ""
-            self.protection.on_refusal(Refusal(self.method.path, key_id, error))
+            self._report(error)
         metadata = (
             (STATUS_METADATA_KEY, self._sign_status(status)),
             (DETAILS_METADATA_KEY, error_details(status)),
@@ -133,6 +146,14 @@ class Exchange:
     def _is_refusal(self, error: SealwireError) -> bool:
         """Tell whether the request did not get through, rather than not do what it asked."""
         return self._signed is None or isinstance(error, AuthenticationError)
+
+    def _report(self, error: SealwireError) -> None:
+        claimed = self._claimed()
+        key_id = claimed.public_key_id if claimed else ""
+        try:
+            self.protection.on_refusal(Refusal(self.method.path, key_id, error))
+        except Exception:  # the service's own code, and no reason to answer anything else
+            _log.exception("on_refusal failed")
 
     async def _authenticate(self, data: bytes) -> Call:
         self.receive(data)
@@ -184,6 +205,12 @@ class Exchange:
             return parse_envelope(self._received)
         except MalformedError:
             return None
+
+
+def _is_being_cancelled() -> bool:
+    """Tell whether gRPC cancels this RPC, and not only something that its handler awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _next_or_none(messages: AsyncIterator[bytes]) -> bytes | None:

@@ -51,11 +51,11 @@ def refuse_unknown(path: str, protection: Protection) -> Handler:
     nothing = MethodPolicy(path, SignedMessage, SignedMessage, "none", False, False, False)
 
     async def refuse(messages: Bytes, context: Context) -> bytes:
-        exchange = Exchange(protection, nothing, context)
-        async for data in messages:
-            exchange.receive(data)
-            break
-        await exchange.fail(UnknownMethodError("This server has no such method."))
+        async with Exchange(protection, nothing, context) as exchange:
+            async for data in messages:
+                exchange.receive(data)
+                break
+            raise UnknownMethodError("This server has no such method.")
 
     return grpc.stream_unary_rpc_method_handler(refuse)
 
@@ -64,12 +64,9 @@ def _unary_unary(
     inner: Callable[..., Any], method: MethodPolicy, protection: Protection
 ) -> Handler:
     async def call(data: bytes, context: Context) -> bytes:
-        exchange = Exchange(protection, method, context)
-        try:
+        async with Exchange(protection, method, context) as exchange:
             verified, request = await exchange.admit(data)
             return exchange.answer(await inner(request, verified))
-        except Exception as error:  # the outermost catch: everything becomes a signed status
-            await exchange.fail(error)
 
     return grpc.unary_unary_rpc_method_handler(call)
 
@@ -78,15 +75,12 @@ def _unary_stream(
     inner: Callable[..., Any], method: MethodPolicy, protection: Protection
 ) -> Handler:
     async def call(data: bytes, context: Context) -> Bytes:
-        exchange = Exchange(protection, method, context)
-        try:
+        async with Exchange(protection, method, context) as exchange:
             verified, request = await exchange.admit(data)
             async with contextlib.aclosing(inner(request, verified)) as responses:
                 async for response in responses:
                     yield exchange.answer_next(response)
             exchange.end_stream()
-        except Exception as error:  # the outermost catch: everything becomes a signed status
-            await exchange.fail(error)
 
     return grpc.unary_stream_rpc_method_handler(call)
 
@@ -95,12 +89,9 @@ def _stream_unary(
     inner: Callable[..., Any], method: MethodPolicy, protection: Protection
 ) -> Handler:
     async def call(messages: Bytes, context: Context) -> bytes:
-        exchange = Exchange(protection, method, context)
-        try:
+        async with Exchange(protection, method, context) as exchange:
             verified, requests = await exchange.admit_stream(messages)
             return exchange.answer(await inner(requests, verified))
-        except Exception as error:  # the outermost catch: everything becomes a signed status
-            await exchange.fail(error)
 
     return grpc.stream_unary_rpc_method_handler(call)
 
@@ -109,15 +100,12 @@ def _stream_stream(
     inner: Callable[..., Any], method: MethodPolicy, protection: Protection
 ) -> Handler:
     async def call(messages: Bytes, context: Context) -> Bytes:
-        exchange = Exchange(protection, method, context)
-        try:
+        async with Exchange(protection, method, context) as exchange:
             verified, requests = await exchange.admit_stream(messages)
             async with contextlib.aclosing(inner(requests, verified)) as responses:
                 async for response in responses:
                     yield exchange.answer_next(response)
             exchange.end_stream()
-        except Exception as error:  # the outermost catch: everything becomes a signed status
-            await exchange.fail(error)
 
     return grpc.stream_stream_rpc_method_handler(call)
 

@@ -129,9 +129,10 @@ class Lane(Generic[C]):
     def _work(self, executor: Executor[C]) -> None:
         while jobs := self._take():
             executor.execute(jobs)
-            _deliver(jobs)
             with self._gate:
+                # Before the answers go out: whoever gets one may be back at once, and counts once.
                 self._expected = min(len(jobs) + len(self._waiting), self._batch)
+            _deliver(jobs)
         executor.close()
 
     def _take(self) -> list[Job[C]]:
