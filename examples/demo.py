@@ -32,7 +32,7 @@ GET_RECORD = "/sealwire.v1.RecordService/GetRecord"
 REAL_FILE = Path(__file__).resolve()
 SECRET = b"correct horse battery staple"
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 class DemoError(Exception):
@@ -52,6 +52,7 @@ class Tour:
     def run(self, program: str, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run one of our programs, show its command line, and return what it printed."""
         words = [word.replace(f"{self.home}/", "") for word in arguments]
+        words = [Path(word).name if Path(word).is_absolute() else word for word in words]
         console.print(f"  [bold]$ {program} {' '.join(words)}[/]")
         done = subprocess.run(
             [BIN / program, *arguments],
@@ -146,8 +147,8 @@ def show_sealed(tour: Tour) -> None:
     title("4", "In the database there is only ciphertext")
     with sqlite3.connect(tour.deployment / "sealwire.db") as database:
         (blob,) = database.execute("SELECT blob FROM records WHERE name = 'password'").fetchone()
-    for start in range(0, len(blob), 32):
-        console.print(f"    [dim]{start:4}[/]  {blob[start : start + 32].hex(' ', 4)}")
+    for start in range(0, len(blob), 24):
+        console.print(f"    [dim]{start:4}[/]  {blob[start : start + 24].hex(' ', 4)}")
     stored = b"".join(path.read_bytes() for path in tour.deployment.glob("sealwire.db*"))
     require(SECRET not in stored, "the secret is in the database files")
     done(
