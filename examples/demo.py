@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import grpc
 from rich.console import Console
@@ -188,7 +189,7 @@ def refused(call: Callable[..., object], message: SignedMessage, what: str) -> N
     try:
         call(message, timeout=10)
     except grpc.RpcError as error:
-        code = error.code() if isinstance(error, grpc.Call) else None
+        code = cast("grpc.Call", error).code()
         require(code is grpc.StatusCode.UNAUTHENTICATED, f"{what} gave {code}")
         console.print(f"  [green]✓[/] {what}: [red]refused[/], UNAUTHENTICATED")
         return

@@ -12,8 +12,9 @@ from shop.v1.orders_pb2 import ListOrdersRequest, ListOrdersResponse, Order
 from shop.v1.orders_pb2_grpc import OrderServiceStub
 
 from sealwire.client import ForbiddenError, ResponseVerificationError, TransportError
+from sealwire.core.envelope import sign_response
 from sealwire.core.errors import Code, SealwireError
-from sealwire.v1.envelope_pb2 import SignedMessage, Status
+from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
 from tests.interceptors.customers import AsyncCustomer, BlockingCustomer, Customer
 from tests.interceptors.impostor import Answers, fail, streaming, trailing
 from tests.interceptors.shop import LIST
@@ -129,6 +130,16 @@ def test_an_end_among_the_answers_is_no_answer(customer: Customer) -> None:
     assert isinstance(refusal_of(customer, play), ResponseVerificationError)
 
 
+def test_an_answer_that_says_it_is_the_end_is_discarded(customer: Customer) -> None:
+    # case 86
+    def play(answers: Answers, context: grpc.ServicerContext) -> Iterator[bytes]:
+        first = SignedMessage.FromString(answers.next(ORDERS[0].SerializeToString()))
+        yield with_last(answers, first, last=True).SerializeToString()
+
+    assert isinstance(refusal_of(customer, play), ResponseVerificationError)
+    assert customer.seen == []
+
+
 def unsigned(answers: Answers) -> SignedMessage:
     signed = answers.end(OK)
     signed.ClearField("signature")
@@ -140,11 +151,23 @@ def early(answers: Answers) -> SignedMessage:
     return answers.end(OK)
 
 
+def not_the_last(answers: Answers) -> SignedMessage:
+    return with_last(answers, answers.end(OK), last=False)
+
+
+def with_last(answers: Answers, signed: SignedMessage, *, last: bool) -> SignedMessage:
+    """Return what the server would sign if it stated `last` otherwise."""
+    statement = ResponseStatement.FromString(signed.payload)
+    statement.stream.last = last
+    return sign_response(statement, answers.responses.signer)
+
+
 WRONG_ENDS: dict[str, Callable[[Answers], SignedMessage]] = {
     "unsigned": unsigned,
     "an error": lambda answers: answers.end(DENIED),
     "without a place in the stream": lambda answers: answers.status(OK, method=LIST),
     "of a shorter stream": early,
+    "that is not the last": not_the_last,
 }
 
 

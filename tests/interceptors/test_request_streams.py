@@ -126,6 +126,15 @@ def test_a_later_message_must_repeat_what_the_first_one_states(shop: Shop, field
     assert_nothing_committed(shop, status, Code.UNAUTHENTICATED)
 
 
+def test_a_later_message_must_name_the_same_key(shop: Shop) -> None:
+    # case 45
+    bob = shop.house.enrol("bob")
+    messages = closed_stream(shop)
+    messages[1].public_key_id = bob.key_id
+    status = shop.line.stream_refusal(messages)
+    assert_nothing_committed(shop, status, Code.UNAUTHENTICATED)
+
+
 @pytest.mark.parametrize("part", ["payload", "signature"])
 def test_a_flipped_bit_in_a_later_message_is_not_authentic(shop: Shop, part: str) -> None:
     # case 42
@@ -169,6 +178,7 @@ def test_a_unary_request_opens_no_stream(shop: Shop) -> None:
     signed = shop.house.requests(shop.alice).unary(IMPORT, BODIES[0])
     status = shop.line.stream_refusal([signed])
     assert_nothing_committed(shop, status, Code.INVALID_ARGUMENT)
+    assert "without a stream position" in status.message
 
 
 def test_two_messages_to_a_unary_method_are_refused(shop: Shop) -> None:

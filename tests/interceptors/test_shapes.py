@@ -138,6 +138,7 @@ def test_a_refusal_reaches_a_blocking_caller_in_each_shape(shop: Shop) -> None:
         with pytest.raises(ForbiddenError) as refused:
             call()
         assert refused.value.code == Code.PERMISSION_DENIED
+        assert shop.house.refusals == []  # they got through, and were told no
         assert "orders." in str(refused.value)
 
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -18,8 +19,9 @@ from shop.v1.orders_pb2 import PlaceOrderRequest
 
 from sealwire.client import TlsIdentity, TransportError
 from sealwire.core.clock import system_clock
-from sealwire.core.errors import Code
+from sealwire.core.errors import AuthenticationError, Code
 from sealwire.core.pki import Validity, certificate_pem, new_tls_key, tls_key_pem
+from sealwire.interceptors.transport import authenticate_transport
 from tests.interceptors.shop import APPLES, PLACE, Line, Shop, open_shop
 from tests.support.http2 import Http2Client, client_context, tls_connection
 from tests.support.pki import DAY_MS, HOST, TRUST_DOMAIN, Client, Pki
@@ -254,6 +256,37 @@ def test_a_certificate_must_say_that_it_is_for_clients(shop: Shop) -> None:
     own = x509.UniformResourceIdentifier(TRUST_DOMAIN.key_uri(shop.alice.key_id))
     unsaid = certificate_with(shop.house.pki, [own], [])
     assert "not a Sealwire client's" in refused_identity(shop, unsaid)
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A connection that TLS let through with these properties."""
+
+    properties: dict[str, list[bytes]]
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return self.properties
+
+
+@pytest.mark.parametrize(
+    ("version", "certificates", "reason"),
+    [
+        ([b"TLSv1.2"], 1, "not TLS 1.3"),
+        ([], 1, "not TLS 1.3"),
+        ([b"TLSv1.3", b"TLSv1.2"], 1, "not TLS 1.3"),
+        ([b"TLSv1.3"], 0, "no client certificate"),
+        ([b"TLSv1.3"], 2, "no client certificate"),
+        ([b"TLSv1.3"], 1, "not meant for clients"),
+    ],
+)
+def test_the_transport_step_does_not_lean_on_tls_alone(
+    pki: Pki, version: list[bytes], certificates: int, reason: str
+) -> None:
+    # case 11
+    server = pki.server().certificate_pem
+    properties = {"ssl_tls_version": version, "x509_pem_cert": [server] * certificates}
+    with pytest.raises(AuthenticationError, match=reason):
+        authenticate_transport(Connected(properties), now=system_clock())
 
 
 def test_a_client_refuses_a_server_with_another_name(house: House) -> None:

@@ -1,4 +1,4 @@
-"""One server for all tests that leave its clock alone, and one of its own for each of the others."""
+"""One server for the tests that leave its clock alone, and one of their own for the others."""
 
 from __future__ import annotations
 

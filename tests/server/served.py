@@ -35,9 +35,7 @@ class Served:
 
     def invite(self, name: str, *, role: str = "member", valid_hours: float = 24) -> Invitation:
         """Return a new invitation."""
-        return invite(
-            self.deployment, name, role=role, valid_hours=valid_hours, clock=self.clock
-        )
+        return invite(self.deployment, name, role=role, valid_hours=valid_hours, clock=self.clock)
 
     def enrol(self, name: str) -> Member:
         """Return a new member."""

@@ -19,6 +19,7 @@ from sealwire.core.responses import (
 )
 from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
 from tests.server.members import TIMEOUT, Member
+from tests.support.rpc_errors import failed_call
 
 PUT = "/sealwire.v1.RecordService/PutRecord"
 GET = "/sealwire.v1.RecordService/GetRecord"
@@ -89,17 +90,17 @@ class Wire:
 
 def _trailing_status(error: grpc.RpcError) -> bytes:
     """Return the one signed status of a failed call."""
-    assert isinstance(error, grpc.Call)
-    values = [v for k, v in error.trailing_metadata() or () if k == STATUS_METADATA_KEY]
-    assert len(values) == 1, f"unsigned: {error.code().name}, {error.details()}"
+    call = failed_call(error)
+    values = [v for k, v in call.trailing_metadata() or () if k == STATUS_METADATA_KEY]
+    assert len(values) == 1, f"unsigned: {call.code().name}, {call.details()}"
     assert isinstance(values[0], bytes)
     return values[0]
 
 
 def _require_same_status(status: Status, error: grpc.RpcError) -> None:
     """What gRPC itself says must be what was signed."""
-    assert isinstance(error, grpc.Call)
-    assert (status.code, status.message) == (error.code().value[0], error.details())
+    call = failed_call(error)
+    assert (status.code, status.message) == (call.code().value[0], call.details())
 
 
 @contextlib.contextmanager

@@ -17,7 +17,13 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from sealwire.core.envelope import digest, parse_body, parse_envelope
-from sealwire.core.errors import AuthenticationError, Code, MalformedError, SealwireError
+from sealwire.core.errors import (
+    AuthenticationError,
+    Code,
+    MalformedError,
+    SealError,
+    SealwireError,
+)
 from sealwire.core.policy import MethodPolicy
 from sealwire.core.responses import STATUS_METADATA_KEY, ResponseFactory
 from sealwire.core.streams import StreamChain
@@ -133,7 +139,7 @@ class Exchange:
         if isinstance(error, grpc.aio.AbortError):
             raise error  # a handler's own abort: already under way, and unsigned
         status = to_status(error)
-        if status.code == Code.INTERNAL:
+        if status.code == Code.INTERNAL or isinstance(error, SealError):
             _log.error("%s failed", self.method.path, exc_info=error)
         elif isinstance(error, SealwireError) and self._is_refusal(error):
             self._report(error)

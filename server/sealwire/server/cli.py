@@ -121,7 +121,9 @@ def migrate(directory: Path) -> None:
 def main() -> None:
     """Run a command; errors reach people as sentences, and secrets no core file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    refuse_tls_1_2()  # before any command imports grpc
+    # Before any command imports grpc, whose own lines would stand between those of the log.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    refuse_tls_1_2()
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

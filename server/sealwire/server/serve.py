@@ -33,23 +33,32 @@ def serve(directory: Path, *, announce: Callable[[str], None]) -> None:
 
 
 def configure_logging() -> None:
-    """Log to standard error: for people on a terminal, one JSON object a line elsewhere."""
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+    """Log to standard error: for people on a terminal, one JSON object a line elsewhere.
+
+    What libraries, the interceptors among them, write to Python's own log comes out alike.
+    """
+    stamp: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    render: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*stamp, *render],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    drop_record = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[drop_record, *render], foreign_pre_chain=stamp
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 async def _serve(directory: Path, announce: Callable[[str], None]) -> None:
