@@ -19,6 +19,7 @@ from sealwire.client import AsyncClient, TransportError
 from tests.server.members import Member, enrol, invite
 from tests.server.processes import PATIENCE, ServerProcess
 from tests.support.event_loops import LoopThread
+from tests.support.http2 import Http2Client, client_context, tls_connection
 
 WRITERS = 8
 NONCE_RECORD_BYTES = 40
@@ -138,3 +139,25 @@ async def write_until_refused(alice: Member, *, stop_after: int, stop: ServerPro
         clients = [await stack.enter_async_context(alice.async_client()) for _ in range(WRITERS)]
         await asyncio.gather(*(write(client, writer) for writer, client in enumerate(clients)))
     return acknowledged
+
+
+def test_a_path_that_ends_grpc_ends_the_process_with_a_sentence(
+    directory: Path, tmp_path: Path
+) -> None:
+    # case 13: grpc.aio itself fails over a path that is not UTF-8; a supervisor starts it again
+    with ServerProcess(directory) as server:
+        alice = enrol(invite(server.deployment, "alice"))
+        with alice.client() as client:
+            client.put("team", "kept", b"value")
+        port = int(server.identity.address.rpartition(":")[2])
+        context = client_context(tmp_path, alice.tls)
+        with (
+            contextlib.suppress(ConnectionError),
+            tls_connection(port, context) as connection,
+        ):
+            Http2Client(connection).call(b"/\xff", b"")
+        done = server.wait()
+    assert done.code == 1
+    assert "gRPC ended by itself" in done.err
+    with ServerProcess(directory) as server, alice.at(server.identity).client() as client:
+        assert client.get("team", "kept").value == b"value"

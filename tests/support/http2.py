@@ -46,10 +46,11 @@ class Http2Client:
         self.connection.initiate_connection()
         self._flush()
 
-    def call(self, path: str | None, message: bytes) -> Answer:
+    def call(self, path: str | bytes | None, message: bytes) -> Answer:
         """Send one gRPC message to `path`, or without a path, and return the answer."""
         stream = self.connection.get_next_available_stream_id()
-        headers = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost")]
+        headers: list[tuple[str, str | bytes]] = [(":method", "POST"), (":scheme", "https")]
+        headers += [(":authority", "localhost")]
         headers += [(":path", path)] if path is not None else []
         headers += [("content-type", "application/grpc"), ("te", "trailers")]
         self.connection.send_headers(stream, headers)

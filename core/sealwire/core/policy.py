@@ -69,7 +69,9 @@ def _find_method(path: str) -> MethodDescriptor:
     try:
         found = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
     except (KeyError, TypeError):  # TypeError: for a text that is not UTF-8
-        raise PolicyError(f"No loaded .proto declares the method {path}.") from None
+        raise PolicyError(
+            f"No loaded .proto declares the method {path}; import its service's _pb2 module."
+        ) from None
     # Compared with what was found, because a look-up reads a name only up to its first NUL.
     if path != f"/{found.containing_service.full_name}/{found.name}":
         raise PolicyError(f"{path} is not the canonical path of a method.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ def write_new_secret(path: Path, data: bytes) -> None:
     Raises:
         ConfigurationError: if the path exists already, or can't be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         _write_0600(temporary, data)
         # link(2) fails where rename(2) would replace, so nothing is ever overwritten.
@@ -46,7 +47,7 @@ def replace_secret(path: Path, data: bytes) -> None:
     Raises:
         ConfigurationError: if it can't be written; what was there is then unchanged.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         _write_0600(temporary, data)
         temporary.replace(path)
@@ -99,9 +100,12 @@ def _discard(temporary: Path) -> None:
         temporary.unlink()
 
 
+def _temporary(path: Path) -> Path:
+    # Random, so that no two writers, in whatever containers, share one.
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
 def _write_0600(path: Path, data: bytes) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)

@@ -24,6 +24,7 @@ from sealwire.core.errors import (
     SealError,
     SealwireError,
 )
+from sealwire.core.keys import is_key_id
 from sealwire.core.policy import MethodPolicy
 from sealwire.core.responses import STATUS_METADATA_KEY, ResponseFactory
 from sealwire.core.streams import StreamChain
@@ -36,12 +37,18 @@ from sealwire.v1.envelope_pb2 import SignedMessage, Status
 _log: Final = logging.getLogger("sealwire.interceptors")
 _OK: Final = Status(code=Code.OK, reason="OK", message="The stream is complete.")
 
+_LOGGED_CHARACTERS: Final = 200
+
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that did not get through, with the true reason, which clients are not told."""
+    """A request that did not get through, with the true reason, which clients are not told.
+
+    Both texts are printable ASCII and short: the sender chose them. `claimed_key_id` is empty if it
+    does not have the form of one.
+    """
 
     method: str
     claimed_key_id: str
@@ -50,9 +57,7 @@ class Refusal:
 
 def log_refusal(refusal: Refusal) -> None:
     """Write a refusal to the standard library's log."""
-    _log.warning(
-        "refused %s, key id %.64r: %s", refusal.method, refusal.claimed_key_id, refusal.error
-    )
+    _log.warning("refused %s, key id %r: %s", refusal.method, refusal.claimed_key_id, refusal.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,13 @@ class Exchange:
     def _report(self, error: SealwireError) -> None:
         claimed = self._claimed()
         key_id = claimed.public_key_id if claimed else ""
+        refusal = Refusal(
+            method=ascii(self.method.path[:_LOGGED_CHARACTERS])[1:-1],
+            claimed_key_id=key_id if is_key_id(key_id) else "",
+            error=error,
+        )
         try:
-            self.protection.on_refusal(Refusal(self.method.path, key_id, error))
+            self.protection.on_refusal(refusal)
         except Exception:  # the service's own code, and no reason to answer anything else
             _log.exception("on_refusal failed")
 

@@ -60,6 +60,12 @@ def open_nonce_store(
         raise ConfigurationError(
             f"The replay journal in {directory} can't be used: {error.strerror}."
         ) from error
+    if current.accept_after > clock() + window.window_ms + window.skew_ms:
+        raise ConfigurationError(
+            f"The replay journal in {directory} refuses requests up to a time that is ahead of "
+            "this machine's clock. Set the clock; if it is right, and was wrong before, delete the "
+            "directory's files, and start again."
+        )
     return NonceStore(clock, monotonic_ms, window, current, older, journal=journal)
 
 

@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from sealwire.core.envelope import MAX_ENVELOPE_BYTES
-from sealwire.core.errors import ConfigurationError, PolicyError
+from sealwire.core.errors import ConfigurationError, PolicyError, UnavailableError
 from sealwire.core.policy import method_policy
 from sealwire.interceptors.exchange import Protection
 from sealwire.interceptors.handlers import Handler, check_handler
@@ -52,12 +52,20 @@ class ProtectedServer:
         if service_name not in self._exempt:
             for name, handler in method_handlers.items():
                 check_handler(handler, method_policy(f"/{service_name}/{name}"))
-        self._registered += len(method_handlers)
-        self._server.add_registered_method_handlers(service_name, dict(method_handlers))
+        handlers = dict(method_handlers)
+        self._registered += len(handlers)
+        self._server.add_registered_method_handlers(service_name, handlers)
+        generic = grpc.method_handlers_generic_handler(service_name, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Take a service's handlers in the older form, which generated code hands over as well."""
-        self._server.add_generic_rpc_handlers(tuple(handlers))
+        """Take nothing: generated code hands the same handlers over in the newer form as well.
+
+        Raises:
+            PolicyError: for handlers whose service can't be known, and so not be protected.
+        """
+        if not all(isinstance(handler, grpc.ServiceRpcHandler) for handler in handlers):
+            raise PolicyError("Handlers without a service can't be protected; use generated code.")
 
     def add_secure_port(self, address: str, credentials: grpc.ServerCredentials) -> int:
         """Bind `address` and return the port; use credentials from `mutual_tls`.
@@ -87,5 +95,18 @@ class ProtectedServer:
         await self._server.stop(grace)
 
     async def wait_for_termination(self) -> None:
-        """Return when the server has stopped."""
-        await self._server.wait_for_termination()
+        """Return when the server was stopped.
+
+        grpc.aio decodes a request's path before it asks any of our code. A path that is not UTF-8
+        raises there, and ends its accept loop for good; whoever runs a server must wait here, and
+        end its process when this raises, so that its supervisor starts it again.
+
+        Raises:
+            UnavailableError: if gRPC ended by itself.
+        """
+        try:
+            await self._server.wait_for_termination()
+        except Exception as error:
+            raise UnavailableError(
+                "gRPC ended by itself, and nothing is served any more; start the server again."
+            ) from error

@@ -133,5 +133,5 @@ class PresentedKey:
 def _presented_bytes(call: IncomingCall) -> bytes:
     values = [v for k, v in call.invocation_metadata() or () if k == PRESENTED_KEY_METADATA_KEY]
     if len(values) != 1 or not isinstance(values[0], bytes):
-        raise MalformedError(f"The metadata entry {PRESENTED_KEY_METADATA_KEY} is missing.")
+        raise MalformedError(f"The metadata entry {PRESENTED_KEY_METADATA_KEY} must be there once.")
     return values[0]

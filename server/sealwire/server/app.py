@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
@@ -32,6 +34,9 @@ from sealwire.v1.records_pb2_grpc import add_RecordServiceServicer_to_server
 
 _log = structlog.get_logger("sealwire.server")
 
+HEALTH_SECONDS: Final = 1.0
+"""How long health watchers may take to hear that the server stops."""
+
 
 def monotonic_ms() -> int:
     """Return milliseconds on a clock that never goes back."""
@@ -52,9 +57,15 @@ class Server:
         """Begin to answer."""
         await self._grpc.start()
 
+    async def ended(self) -> None:
+        """Return when the server was stopped; raise if it can't go on."""
+        await self._grpc.wait_for_termination()
+
     async def stop(self) -> None:
         """Refuse new requests, let those under way finish, then close the store."""
-        await self._health.enter_graceful_shutdown()
+        # A watcher that reads nothing would hold this up for as long as it likes.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._health.enter_graceful_shutdown(), HEALTH_SECONDS)
         await self._grpc.stop(self.drain_seconds)
         self._store.close()
 
@@ -125,7 +136,7 @@ def _log_refusal(refusal: Refusal) -> None:
     _log.warning(
         "refused",
         method=refusal.method,
-        claimed_key_id=refusal.claimed_key_id[:64],
+        claimed_key_id=refusal.claimed_key_id,
         reason=refusal.error.reason,
         detail=str(refusal.error),
     )

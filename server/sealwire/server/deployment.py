@@ -166,9 +166,13 @@ def _fill(
         server_key.public_key(), hosts, validity=Validity(now, SERVER_CERTIFICATE_DAYS)
     )
     root_key = X25519PrivateKey.from_private_bytes(random(32))
-    (directory / "ca.crt").write_bytes(certificate_pem(authority.certificate))
-    (directory / "server.crt").write_bytes(certificate_pem(server_certificate))
-    (directory / FILE_NAME).write_text(render_config(config), encoding="utf-8")
+    for name, data in (
+        ("ca.crt", certificate_pem(authority.certificate)),
+        ("server.crt", certificate_pem(server_certificate)),
+        (FILE_NAME, render_config(config).encode("utf-8")),
+    ):
+        (directory / name).write_bytes(data)
+        (directory / name).chmod(0o644)  # whatever the umask
     (directory / "roots").mkdir(mode=0o700)
     write_new_secret(directory / "ca.key", tls_key_pem(authority.key))
     write_new_secret(directory / "server.key", tls_key_pem(server_key))

@@ -71,8 +71,11 @@ async def _serve(directory: Path, announce: Callable[[str], None]) -> None:
     await server.start()
     host, _ = check_address(deployment.config.listen, setting="listen")
     announce(f"{host}:{server.port}")
-    await stopping.wait()
+    told, ended = asyncio.create_task(stopping.wait()), asyncio.create_task(server.ended())
+    done, _ = await asyncio.wait({told, ended}, return_when=asyncio.FIRST_COMPLETED)
     await server.stop()
+    if ended in done:
+        ended.result()
 
 
 @contextlib.contextmanager

@@ -102,6 +102,8 @@ class Records:
             address=RecordAddress(namespace.name, name, row.version),
             salts=self._identities,
         )
+        if row.size != len(value):
+            raise SealError("A record's row does not fit its value: it was altered.")
         return row, value
 
     def page(self, namespace: Namespace, *, after: str | None, limit: int) -> list[RecordRow]:
