@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import secrets
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,12 +107,30 @@ def test_replacing_a_symbolic_link_leaves_its_target_alone(tmp_path: Path) -> No
 
 
 @WRITERS
-def test_a_link_planted_at_the_temporary_name_is_not_followed(tmp_path: Path, write: Write) -> None:
+def test_a_link_planted_at_the_temporary_name_is_not_followed(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "guessed")
     (tmp_path / "elsewhere").write_bytes(b"untouched")
-    (tmp_path / f".key.{os.getpid()}.tmp").symlink_to(tmp_path / "elsewhere")
-    write(tmp_path / "key", SECRET)
+    (tmp_path / ".key.guessed.tmp").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError):
+        write(tmp_path / "key", SECRET)
     assert (tmp_path / "elsewhere").read_bytes() == b"untouched"
-    assert names(tmp_path) == ["elsewhere", "key"]
+    assert not (tmp_path / "key").exists()
+
+
+def test_of_racing_writers_of_one_new_file_one_succeeds_with_its_own_bytes(tmp_path: Path) -> None:
+    def attempt(number: int) -> int | None:
+        with contextlib.suppress(ConfigurationError):
+            write_new_secret(tmp_path / "key", bytes([number]) * 1_000)
+            return number
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [number for number in pool.map(attempt, range(8)) if number is not None]
+    assert len(winners) == 1
+    assert read_secret(tmp_path / "key") == bytes(winners) * 1_000
+    assert names(tmp_path) == ["key"]
 
 
 @WRITERS

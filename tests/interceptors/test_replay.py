@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealwire.core.envelope import sign_request
-from sealwire.core.errors import AuthenticationError, Code, OverloadedError
+from sealwire.core.errors import AuthenticationError, Code, ConfigurationError, OverloadedError
 from sealwire.core.requests import TimeWindow
 from sealwire.interceptors import NonceStore, create_journal, open_nonce_store
 from sealwire.v1.envelope_pb2 import RequestStatement
@@ -275,6 +275,9 @@ def test_a_clock_that_stepped_back_is_remembered_across_a_restart(tmp_path: Path
     accepted = claims.claim(claims.statement())
     claims.fill_generations()
     claims.clock.now = start
+    with pytest.raises(ConfigurationError, match="ahead of this machine's clock"):
+        restart()
+    claims.clock.now = start + 2 * RETENTION_MS
     claims.store = restart()
     claims.assert_replayed(accepted)
 

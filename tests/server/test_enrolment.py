@@ -305,7 +305,7 @@ def test_what_is_no_key_does_not_enter(server: Served, name: str, presented: byt
         missing = line.refusal(ENROLL, requests.unary(ENROLL, b""))
         malformed = line.refusal(ENROLL, requests.unary(ENROLL, b""), presented=presented)
     assert missing.code == malformed.code == 3
-    assert "sealwire-public-key-bin is missing" in missing.message
+    assert "sealwire-public-key-bin must be there once" in missing.message
 
 
 def rsa_request() -> bytes:
