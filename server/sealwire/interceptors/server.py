@@ -16,8 +16,7 @@ from sealwire.core.envelope import MAX_ENVELOPE_BYTES
 from sealwire.core.errors import ConfigurationError, PolicyError, UnavailableError
 from sealwire.core.policy import method_policy
 from sealwire.interceptors.exchange import Protection
-from sealwire.interceptors.handlers import Handler, check_handler
-from sealwire.interceptors.interceptor import SealwireInterceptor
+from sealwire.interceptors.handlers import Handler, check_handler, protect, refuse_unknown
 
 HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 
@@ -36,10 +35,10 @@ class ProtectedServer:
 
     def __init__(self, protection: Protection, *, exempt_services: Collection[str] = ()) -> None:
         """Make a server whose methods are all behind `protection`, but for exempt services'."""
+        self._protection = protection
         self._exempt = frozenset(exempt_services)
         self._registered = 0
-        interceptor = SealwireInterceptor(protection, exempt_services=exempt_services)
-        self._server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
+        self._server = grpc.aio.server(options=_OPTIONS)
 
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: Mapping[str, Handler]
@@ -49,14 +48,12 @@ class ProtectedServer:
         Raises:
             PolicyError: if one of them has no policy, or can't be protected.
         """
-        if service_name not in self._exempt:
-            for name, handler in method_handlers.items():
-                check_handler(handler, method_policy(f"/{service_name}/{name}"))
-        handlers = dict(method_handlers)
+        handlers = {
+            name: self._protected(service_name, name, handler)
+            for name, handler in method_handlers.items()
+        }
         self._registered += len(handlers)
         self._server.add_registered_method_handlers(service_name, handlers)
-        generic = grpc.method_handlers_generic_handler(service_name, handlers)
-        self._server.add_generic_rpc_handlers((generic,))
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Take nothing: generated code hands the same handlers over in the newer form as well.
@@ -88,6 +85,7 @@ class ProtectedServer:
         """
         if not self._registered:
             raise PolicyError("No service is registered, so there is nothing to serve.")
+        self._server.add_generic_rpc_handlers((_Unknown(self._protection),))
         await self._server.start()
 
     async def stop(self, grace: float) -> None:
@@ -110,3 +108,20 @@ class ProtectedServer:
             raise UnavailableError(
                 "gRPC ended by itself, and nothing is served any more; start the server again."
             ) from error
+
+    def _protected(self, service_name: str, name: str, handler: Handler) -> Handler:
+        if service_name in self._exempt:
+            return handler
+        policy = method_policy(f"/{service_name}/{name}")
+        check_handler(handler, policy)
+        return protect(handler, policy, self._protection)
+
+
+class _Unknown(grpc.GenericRpcHandler):
+    """Answers for every path that is not registered."""
+
+    def __init__(self, protection: Protection) -> None:
+        self._protection = protection
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
+        return refuse_unknown(handler_call_details.method, self._protection)
