@@ -18,7 +18,7 @@ def length_prefixed(label: str, *parts: bytes) -> bytes:
     part into the next.
     """
     pieces = [label.encode("ascii"), *parts]
-    return b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces)
+    return b"".join([len(piece).to_bytes(4, "big") + piece for piece in pieces])
 
 
 def base64url(data: bytes) -> str:
