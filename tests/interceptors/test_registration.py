@@ -126,6 +126,33 @@ def test_a_handler_registered_with_another_shape_is_refused(house: House) -> Non
         pass
 
 
+def test_a_service_in_the_generic_form_alone_keeps_the_server_from_starting(house: House) -> None:
+    # case 59
+    handler: Handler = grpc.unary_unary_rpc_method_handler(ObservedOrders({}).PlaceOrder)
+    generic = grpc.method_handlers_generic_handler("other.v1.Other", {"Do": handler})
+
+    def register(server: ProtectedServer) -> None:
+        add_OrderServiceServicer_to_server(ObservedOrders({}), server)
+        server.add_generic_rpc_handlers((generic,))
+
+    with pytest.raises(PolicyError, match=r"Register other\.v1\.Other"), house.serving(register):
+        pass
+
+
+def test_handlers_of_no_known_service_are_refused(house: House) -> None:
+    # case 59
+    class Anything(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+            """Answer to every path."""
+            return None
+
+    with (
+        pytest.raises(PolicyError, match="without a service"),
+        house.serving(lambda server: server.add_generic_rpc_handlers((Anything(),))),
+    ):
+        pass
+
+
 def test_a_server_with_nothing_registered_does_not_start(house: House) -> None:
     nothing = house.serving(lambda server: None)
     with pytest.raises(PolicyError, match="nothing to serve"), nothing:

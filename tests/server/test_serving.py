@@ -141,6 +141,23 @@ async def write_until_refused(alice: Member, *, stop_after: int, stop: ServerPro
     return acknowledged
 
 
+def test_a_health_watcher_that_reads_nothing_does_not_keep_the_server(
+    directory: Path, tmp_path: Path
+) -> None:
+    # case 96
+    settings = directory / "sealwire.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("drain_seconds = 25", "drain_seconds = 1"), encoding="utf-8")
+    with ServerProcess(directory) as server:
+        alice = enrol(invite(server.deployment, "alice"))
+        port = int(server.identity.address.rpartition(":")[2])
+        with tls_connection(port, client_context(tmp_path, alice.tls)) as connection:
+            Http2Client(connection).watch_without_reading("/grpc.health.v1.Health/Watch")
+            server.process.send_signal(signal.SIGTERM)
+            server.process.communicate(timeout=30)
+        assert server.process.returncode == 0
+
+
 def test_a_path_that_ends_grpc_ends_the_process_with_a_sentence(
     directory: Path, tmp_path: Path
 ) -> None:

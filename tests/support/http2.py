@@ -11,6 +11,7 @@ from pathlib import Path
 
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
+from h2.settings import SettingCodes
 
 from sealwire.client import TlsIdentity
 
@@ -58,6 +59,22 @@ class Http2Client:
         self.connection.send_data(stream, frame, end_stream=True)
         self._flush()
         return self._answer(stream)
+
+    def watch_without_reading(self, path: str) -> None:
+        """Begin a call whose answers the server may not send, for want of a window."""
+        self.connection.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        stream = self.connection.get_next_available_stream_id()
+        headers = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost")]
+        headers += [(":path", path), ("content-type", "application/grpc"), ("te", "trailers")]
+        self.connection.send_headers(stream, headers)
+        self.connection.send_data(stream, b"\0\0\0\0\0", end_stream=True)
+        self._flush()
+        while data := self.socket.recv(65_536):
+            events = self.connection.receive_data(data)
+            self._flush()
+            if any(isinstance(event, ResponseReceived) for event in events):
+                return
+        raise ConnectionError("the server closed the connection")
 
     def _answer(self, stream: int) -> Answer:
         answer = Answer()

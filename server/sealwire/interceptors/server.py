@@ -37,7 +37,8 @@ class ProtectedServer:
         """Make a server whose methods are all behind `protection`, but for exempt services'."""
         self._protection = protection
         self._exempt = frozenset(exempt_services)
-        self._registered = 0
+        self._registered: set[str] = set()
+        self._announced: set[str] = set()
         self._server = grpc.aio.server(options=_OPTIONS)
 
     def add_registered_method_handlers(
@@ -52,17 +53,19 @@ class ProtectedServer:
             name: self._protected(service_name, name, handler)
             for name, handler in method_handlers.items()
         }
-        self._registered += len(handlers)
+        self._registered.add(service_name)
         self._server.add_registered_method_handlers(service_name, handlers)
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Take nothing: generated code hands the same handlers over in the newer form as well.
+        """Take note of a service; generated code hands its handlers over in the newer form as well.
 
         Raises:
             PolicyError: for handlers whose service can't be known, and so not be protected.
         """
-        if not all(isinstance(handler, grpc.ServiceRpcHandler) for handler in handlers):
-            raise PolicyError("Handlers without a service can't be protected; use generated code.")
+        for handler in handlers:
+            if not isinstance(handler, grpc.ServiceRpcHandler):
+                raise PolicyError("Handlers without a service can't be protected.")
+            self._announced.add(handler.service_name())
 
     def add_secure_port(self, address: str, credentials: grpc.ServerCredentials) -> int:
         """Bind `address` and return the port; use credentials from `mutual_tls`.
@@ -81,8 +84,11 @@ class ProtectedServer:
         """Begin to serve.
 
         Raises:
-            PolicyError: if nothing is registered.
+            PolicyError: if nothing is registered, or a service only in gRPC's older, generic form,
+                in which its methods can't be known.
         """
+        if unknown := sorted(self._announced - self._registered):
+            raise PolicyError(f"Register {unknown[0]} with its generated add_…_to_server function.")
         if not self._registered:
             raise PolicyError("No service is registered, so there is nothing to serve.")
         self._server.add_generic_rpc_handlers((_Unknown(self._protection),))
@@ -104,7 +110,7 @@ class ProtectedServer:
         """
         try:
             await self._server.wait_for_termination()
-        except Exception as error:
+        except Exception as error:  # whatever ended it, nothing is served any more
             raise UnavailableError(
                 "gRPC ended by itself, and nothing is served any more; start the server again."
             ) from error

@@ -6,6 +6,7 @@ acknowledged on a connection whose state is in doubt.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ class _Session(Generic[C]):
         self._connection.close()
 
 
-class _Executor(Generic[C]):
+class _Executor(abc.ABC, Generic[C]):
     def __init__(self, engine: Engine, view: Callable[[Connection], C]) -> None:
         """Open the first connection to `engine`; `view` makes of one what units are given."""
         self._engine = engine
@@ -60,8 +61,9 @@ class _Executor(Generic[C]):
                 self._session.close()
             self._session = None
 
+    @abc.abstractmethod
     def _transact(self, session: _Session[C], jobs: Sequence[Job[C]]) -> None:
-        raise NotImplementedError
+        """Run the jobs between BEGIN and COMMIT."""
 
 
 class GroupCommit(_Executor[C]):
