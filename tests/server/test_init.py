@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,13 @@ from sealwire.server.deployment import init_deployment, load_deployment
 from tests.server.processes import PATIENCE, PROGRAM, operate
 
 SECRETS = {"ca.key", "server.key", "signing.key", "roots/1.key", "sealwire.db"}
+# Not a preexec_fn: code between fork and exec may not run beside gRPC's threads.
+LIMITED = """\
+import os, resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 FILES = SECRETS | {"ca.crt", "server.crt", "sealwire.toml", "replay/current", "replay/older"}
 
 
@@ -163,12 +170,11 @@ def test_a_place_that_can_not_be_written_is_a_sentence(tmp_path: Path) -> None:
 def test_a_failure_midway_leaves_nothing_behind(tmp_path: Path, limit: int) -> None:
     """No file may grow beyond the limit, as on a disk that is full."""
     done = subprocess.run(
-        [PROGRAM, "init", tmp_path / "d"],
+        [sys.executable, "-c", LIMITED, str(limit), PROGRAM, "init", tmp_path / "d"],
         capture_output=True,
         text=True,
         check=False,
         timeout=PATIENCE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert done.returncode == 1
     assert "can't be written: File too large." in done.stderr
