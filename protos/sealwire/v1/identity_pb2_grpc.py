@@ -45,6 +45,31 @@ class IdentityServiceStub:
                 request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
                 response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                 _registered_method=True)
+        self.CreateInvitation = channel.unary_unary(
+                '/sealwire.v1.IdentityService/CreateInvitation',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.ListIdentities = channel.unary_unary(
+                '/sealwire.v1.IdentityService/ListIdentities',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.GetIdentity = channel.unary_unary(
+                '/sealwire.v1.IdentityService/GetIdentity',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.UpdateIdentity = channel.unary_unary(
+                '/sealwire.v1.IdentityService/UpdateIdentity',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.RemoveIdentity = channel.unary_unary(
+                '/sealwire.v1.IdentityService/RemoveIdentity',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -66,6 +91,41 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateInvitation(self, request, context):
+        """Makes an invitation: for a new name, or for an identity whose key is lost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIdentities(self, request, context):
+        """Lists identities in the order of their names' UTF-8 bytes, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIdentity(self, request, context):
+        """Returns an identity and what happened to it; everybody may ask about themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateIdentity(self, request, context):
+        """Suspends, resumes, promotes, demotes or labels an identity.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveIdentity(self, request, context):
+        """Removes an identity for good: its keys, memberships and grants end. What it sealed stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +136,31 @@ def add_IdentityServiceServicer_to_server(servicer, server):
             ),
             'WhoAmI': grpc.unary_unary_rpc_method_handler(
                     servicer.WhoAmI,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'CreateInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateInvitation,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'ListIdentities': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIdentities,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'GetIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIdentity,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'UpdateIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateIdentity,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'RemoveIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveIdentity,
                     request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                     response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             ),
@@ -133,6 +218,141 @@ class IdentityService:
             request,
             target,
             '/sealwire.v1.IdentityService/WhoAmI',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.IdentityService/CreateInvitation',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIdentities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.IdentityService/ListIdentities',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.IdentityService/GetIdentity',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.IdentityService/UpdateIdentity',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.IdentityService/RemoveIdentity',
             sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
             options,

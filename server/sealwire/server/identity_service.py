@@ -80,6 +80,11 @@ class IdentityService(IdentityServiceServicer):
             raise AuthenticationError("The key's identity does not exist any more.")
         return WhoAmIResponse(identity=_identity(identity, call.caller.public_key.key_id))
 
+    async def CreateInvitation(self, _r: object, _c: Call) -> object:
+        raise NotImplementedError
+
+    ListIdentities = GetIdentity = UpdateIdentity = RemoveIdentity = CreateInvitation
+
 
 def _enroll(tx: Transaction, request: EnrollRequest, applicant: Applicant, now: int) -> IdentityRow:
     token_digest = digest(request.token)
