@@ -15,6 +15,7 @@ from sealwire.core.pki import (
     certificate_pem,
     certificate_request,
     new_tls_key,
+    parse_bundle,
     requested_key,
     tls_key_pem,
 )
@@ -187,3 +188,28 @@ def test_a_request_cut_anywhere_is_malformed() -> None:
     for size in range(len(REQUEST)):
         with pytest.raises(MalformedError):
             requested_key(REQUEST[:size])
+
+
+def test_a_bundle_gives_its_certificates_in_their_order() -> None:
+    pems = [certificate_pem(ca.certificate) for ca in (OTHER_CA, CA)]
+    assert parse_bundle(b"\n# a comment\n".join(pems)) == [OTHER_CA.certificate, CA.certificate]
+    assert parse_bundle(pems[0]) == [OTHER_CA.certificate]
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"",
+        b"\xff\xfe",
+        b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n",
+        certificate_pem(CA.certificate)[:-40],
+        (certificate_pem(CA.certificate) * 2)[:-40],
+        certificate_pem(CA.certificate) * 2 + b"-----BEGIN",
+        tls_key_pem(KEY),
+        certificate_pem(CA.certificate) + tls_key_pem(KEY),
+    ],
+    ids=["empty", "text", "none", "cut", "second cut", "cut at once", "key", "key as well"],
+)
+def test_what_is_no_bundle_is_malformed(pem: bytes) -> None:
+    with pytest.raises(MalformedError, match="not certificates in PEM"):
+        parse_bundle(pem)

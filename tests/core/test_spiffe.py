@@ -51,3 +51,26 @@ def test_a_trust_domain_has_the_form_of_spiffe(name: str) -> None:
 def test_any_other_trust_domain_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="trust domain"):
         TrustDomain(name)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        DOMAIN.key_uri(KEY_ID),
+        DOMAIN.invitation_uri("inv-1"),
+        "spiffe://records.example",
+        "spiffe://records.example/",
+        "SPIFFE://Records.Example/key/x",
+    ],
+)
+def test_a_name_under_the_trust_domain_is_told_from_others_in_whatever_case(uri: str) -> None:
+    assert DOMAIN.names(uri)
+    assert not TrustDomain("records.example.org").names(uri)
+    assert not TrustDomain("example").names(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "spiffe://", "https://records.example/key/x", "records.example"]
+)
+def test_a_name_of_another_form_is_under_no_trust_domain(uri: str) -> None:
+    assert not DOMAIN.names(uri)

@@ -17,6 +17,7 @@ from sealwire.core.keys import PublicKey
 
 IDENTITY_LABEL: Final = "sealwire/v1/identity-key"
 RECORD_LABEL: Final = "sealwire/v1/record-key"
+AUTHORITY_LABEL: Final = "sealwire/v1/authority-key"
 KEY_BYTES: Final = 32
 SALT_BYTES: Final = 32
 COMMITMENT_BYTES: Final = 32
@@ -66,6 +67,14 @@ def derive_record_key(
     )
     okm = HKDF(SHA256(), KEY_BYTES + COMMITMENT_BYTES, record_salt, info).derive(identity_key)
     return okm[:KEY_BYTES], okm[KEY_BYTES:]
+
+
+def derive_authority_key(
+    root_key: X25519PrivateKey, *, root_version: int, deployment_id: str
+) -> bytes:
+    """Return the 32-byte key of the tags on rows that carry authority (docs/sealing.md)."""
+    info = length_prefixed(AUTHORITY_LABEL, root_version.to_bytes(4, "big"), deployment_id.encode())
+    return HKDF(SHA256(), KEY_BYTES, None, info).derive(root_key.private_bytes_raw())
 
 
 def _require_salt(salt: bytes) -> None:

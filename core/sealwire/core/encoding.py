@@ -1,10 +1,12 @@
-"""Two encodings that leave no room for doubt: length-prefixed parts, and base64url."""
+"""Encodings that leave no room for doubt: length-prefixed parts, base64url, one form of JSON."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
+from collections.abc import Mapping
 
 from sealwire.core.errors import MalformedError
 
@@ -19,6 +21,11 @@ def length_prefixed(label: str, *parts: bytes) -> bytes:
     """
     pieces = [label.encode("ascii"), *parts]
     return b"".join([len(piece).to_bytes(4, "big") + piece for piece in pieces])
+
+
+def canonical_json(texts: Mapping[str, str]) -> str:
+    """Return an object of texts as ASCII JSON, without spaces, its names in order."""
+    return json.dumps(dict(texts), sort_keys=True, separators=(",", ":"))
 
 
 def base64url(data: bytes) -> str:

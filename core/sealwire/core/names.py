@@ -9,10 +9,13 @@ import unicodedata
 from typing import Final
 
 from sealwire.core.errors import MalformedError
+from sealwire.core.keys import is_key_id
 
 MAX_NAME_BYTES: Final = 512
 MAX_VALUE_BYTES: Final = 1024 * 1024
 """How much one record holds."""
+GROUP_PREFIX: Final = "group:"
+"""What marks a group where an identity's name could stand."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -27,10 +30,28 @@ def check_record_name(text: str) -> str:
 
 
 def check_identity_name(text: str) -> str:
-    """Return `text` if it has the form of an identity's name; MalformedError otherwise."""
+    """Return `text` if it has the form of an identity's or group's name; MalformedError otherwise.
+
+    It is one segment, and can be mistaken neither for a key id nor for a group.
+    """
     if "/" in text:
-        raise MalformedError("An identity's name holds no '/'.")
+        raise MalformedError("The name of an identity or group holds no '/'.")
+    if is_key_id(text):
+        raise MalformedError("A name of 43 letters, digits, '-' and '_' could be a key id.")
+    if text.startswith(GROUP_PREFIX):
+        raise MalformedError(f"The name of an identity or group does not begin with {GROUP_PREFIX}")
     return _check(text, "name")
+
+
+def ancestors(namespace: str) -> list[str]:
+    """Return the namespaces that hold this one: of "a/b/c", "a" and "a/b"."""
+    segments = namespace.split("/")
+    return ["/".join(segments[:count]) for count in range(1, len(segments))]
+
+
+def subtree_bounds(namespace: str) -> tuple[str, str]:
+    """Return bounds of the names below this one: at least the first, less than the second."""
+    return f"{namespace}/", f"{namespace}0"  # "0" follows "/" in UTF-8
 
 
 def _check(text: str, what: str) -> str:

@@ -136,6 +136,22 @@ def requested_key(request: bytes) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def parse_bundle(pem: bytes) -> list[x509.Certificate]:
+    """Return the certificates in a PEM file, of which there is at least one, in their order.
+
+    Raises:
+        MalformedError: if there is none, one does not parse, or the file holds anything else: of a
+            bundle that was cut short, the whole part would otherwise pass for all of it.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except (ValueError, x509.InvalidVersion):
+        raise MalformedError("These are not certificates in PEM.") from None
+    if len(found) != pem.count(b"-----BEGIN"):
+        raise MalformedError("These are not certificates in PEM, and nothing else.")
+    return found
+
+
 def certificate_pem(certificate: x509.Certificate) -> bytes:
     """Return a certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)

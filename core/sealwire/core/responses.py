@@ -29,6 +29,15 @@ class ResponseVerificationError(SealwireError):
     reason = "RESPONSE_NOT_VERIFIED"
 
 
+class UnknownSignerError(ResponseVerificationError):
+    """The answer claims to be signed by `key_id`, which is not the pinned key (rule R3)."""
+
+    def __init__(self, key_id: str) -> None:
+        """Keep the id, by which a client may look for a succession."""
+        super().__init__(f"{_SENTENCE} The response is signed by another key than the pinned one.")
+        self.key_id = key_id
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseFactory:
     """Makes signed responses with the server's key."""
@@ -83,7 +92,8 @@ def open_response(
     """Return the statement of a unary answer.
 
     Raises:
-        ResponseVerificationError: unless it is signed by `server_key` for this very call.
+        ResponseVerificationError: unless it is signed by `server_key` for this very call;
+            UnknownSignerError if it claims to be signed by another key.
     """
     statement, _ = _open(data, server_key, method, request_digests)
     if statement.HasField("stream"):
@@ -103,7 +113,7 @@ def open_stream_response(
 
     Raises:
         ResponseVerificationError: unless it is signed by `server_key` for this very call, and
-            follows the one before.
+            follows the one before; UnknownSignerError if it claims to be signed by another key.
     """
     statement, payload = _open(data, server_key, method, request_digests)
     if not statement.HasField("stream") or statement.stream.last != statement.HasField("status"):
@@ -122,7 +132,7 @@ def _open(
     try:
         signed = parse_envelope(data)
         if signed.public_key_id != server_key.key_id:
-            raise AuthenticationError("The response is signed by another key than the pinned one.")
+            raise UnknownSignerError(signed.public_key_id)
         verify_response(signed, server_key)
         statement = parse_canonical(ResponseStatement, signed.payload)
     except (AuthenticationError, MalformedError) as error:

@@ -31,7 +31,8 @@ SealedBlob = NewType("SealedBlob", bytes)
 MAGIC: Final = b"SWSB"
 FORMAT_VERSION: Final = 1
 SUITE: Final = 1
-_HEADER: Final = struct.Struct(">4sBBI32s32s32s")
+_SEALED_TO: Final = struct.Struct(">4sBBI32s")
+_HEADER: Final = struct.Struct(_SEALED_TO.format + "32s32s")
 HEADER_BYTES: Final = _HEADER.size
 
 
@@ -101,6 +102,14 @@ def read_header(blob: bytes) -> SealHeader:
     except MalformedError:
         raise SealError("The sealed bytes name an owner key that can't be one.") from None
     return SealHeader(root_version, owner_key, salt, commitment)
+
+
+def is_sealed_to(blob: bytes, owner: PublicKey, *, root_version: int) -> bool:
+    """Tell whether a blob, or its header, names this owner and root key in this format.
+
+    Nothing of it is authenticated; a blob that is damaged further on is not found out.
+    """
+    return blob.startswith(_SEALED_TO.pack(MAGIC, FORMAT_VERSION, SUITE, root_version, owner.raw))
 
 
 def unseal(key: IdentityKey, blob: bytes, *, address: RecordAddress) -> bytes:

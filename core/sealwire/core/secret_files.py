@@ -30,7 +30,7 @@ def write_new_secret(path: Path, data: bytes) -> None:
         _write_0600(temporary, data)
         # link(2) fails where rename(2) would replace, so nothing is ever overwritten.
         os.link(temporary, path, follow_symlinks=False)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except FileExistsError:
         raise ConfigurationError(
             f"{path} exists already and was left as it is; choose another place, or move it away."
@@ -51,7 +51,7 @@ def replace_secret(path: Path, data: bytes) -> None:
     try:
         _write_0600(temporary, data)
         temporary.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
     finally:
@@ -77,6 +77,19 @@ def read_secret(path: Path) -> bytes:
         _require_private(path, os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_SECRET_FILE_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Return once what was created, renamed or removed in a directory is on stable storage.
+
+    Raises:
+        OSError: if that can't be said.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -112,11 +125,3 @@ def _write_0600(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

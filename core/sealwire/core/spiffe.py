@@ -34,3 +34,7 @@ class TrustDomain:
         """The invitation that a certificate's name stands for, or None."""
         prefix, _, invitation_id = uri.rpartition("/")
         return invitation_id if invitation_id and f"{prefix}/" == self.invitation_uri("") else None
+
+    def names(self, uri: str) -> bool:
+        """Tell whether a certificate's name is under this trust domain, in whatever case."""
+        return f"{uri.lower()}/".startswith(f"spiffe://{self.name}/")
