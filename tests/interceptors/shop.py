@@ -139,7 +139,11 @@ class Line:
 
 @contextlib.contextmanager
 def open_shop(
-    house: House, service: ObservedOrders | None = None, *, tls: TlsIdentity | None = None
+    house: House,
+    service: ObservedOrders | None = None,
+    *,
+    tls: TlsIdentity | None = None,
+    credentials: grpc.ServerCredentials | None = None,
 ) -> Iterator[Shop]:
     """Serve the orders example, or a variation of it."""
     alice = house.enrol("alice")
@@ -149,7 +153,8 @@ def open_shop(
     def register(server: ProtectedServer) -> None:
         add_OrderServiceServicer_to_server(orders, server)
 
-    with house.serving(register, tls=tls), house.channel(alice.tls) as channel:
+    serving = house.serving(register, tls=tls, credentials=credentials)
+    with serving, house.channel(alice.tls) as channel:
         yield Shop(house, orders, granted, alice, Line(channel, house.server_key.public_key))
 
 

@@ -12,14 +12,11 @@ import pytest
 from sealwire.core.errors import AuthenticationError, Code
 from sealwire.core.keys import PrivateKey
 from sealwire.core.responses import PRESENTED_KEY_METADATA_KEY
-from sealwire.interceptors import Call, ProtectedServer
+from sealwire.interceptors import Binding, Call, ProtectedServer
+from sealwire.interceptors.handlers import Handler
 from sealwire.v1.envelope_pb2 import SignedMessage, Status
 from sealwire.v1.identity_pb2 import EnrollRequest, EnrollResponse, WhoAmIRequest, WhoAmIResponse
-from sealwire.v1.identity_pb2_grpc import (
-    IdentityServiceServicer,
-    IdentityServiceStub,
-    add_IdentityServiceServicer_to_server,
-)
+from sealwire.v1.identity_pb2_grpc import IdentityServiceStub
 from tests.core.edwards import NON_CANONICAL, SMALL_ORDER
 from tests.interceptors.shop import Line, serialized
 from tests.support.pki import TRUST_DOMAIN, Client
@@ -30,8 +27,8 @@ WHO_AM_I = "/sealwire.v1.IdentityService/WhoAmI"
 INVITATION = "8d6ccf1b"
 
 
-class Desk(IdentityServiceServicer):
-    """Notes who comes."""
+class Desk:
+    """A part of the identity service; it notes who comes."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -43,6 +40,14 @@ class Desk(IdentityServiceServicer):
     async def WhoAmI(self, request: WhoAmIRequest, call: Call) -> WhoAmIResponse:
         self.calls.append(call)
         return WhoAmIResponse()
+
+    def register(self, server: ProtectedServer) -> None:
+        """Let a server serve it."""
+        handlers: dict[str, Handler] = {
+            "Enroll": grpc.unary_unary_rpc_method_handler(self.Enroll),
+            "WhoAmI": grpc.unary_unary_rpc_method_handler(self.WhoAmI),
+        }
+        server.add_registered_method_handlers("sealwire.v1.IdentityService", handlers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,8 @@ def invited(house: House, uri: str) -> Client:
 @pytest.fixture
 def door(house: House) -> Iterator[Door]:
     desk = Desk()
-
-    def register(server: ProtectedServer) -> None:
-        add_IdentityServiceServicer_to_server(desk, server)
-
     newcomer = invited(house, TRUST_DOMAIN.invitation_uri(INVITATION))
-    with house.serving(register):
+    with house.serving(desk.register):
         yield Door(house, desk, newcomer)
 
 
@@ -164,6 +165,35 @@ def test_an_enrolled_clients_certificate_is_no_invitation(door: Door) -> None:
     alice = door.house.enrol("alice")
     status = door.enroll(alice, alice.key.public_key.raw)
     assert_refused(door, status, Code.UNAUTHENTICATED)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["spiffe://example.org/ns/shop/sa/orders", "https://example.org/alice", "urn:alice"],
+)
+def test_with_registered_certificates_an_outside_one_opens_the_door_without_an_invitation(
+    door: Door, uri: str
+) -> None:
+    # case 9
+    stranger = invited(door.house, uri)
+    raw = stranger.key.public_key.raw
+    with door.house.serving(door.desk.register):
+        assert_refused(door, door.enroll(stranger, raw), Code.UNAUTHENTICATED)
+    door.house.binding = Binding.REGISTERED
+    with door.house.serving(door.desk.register):
+        assert door.enroll(stranger, raw) is None
+    (call,) = door.desk.calls
+    assert (call.applicant.invitation_id, call.applicant.peer.uri) == (None, uri)
+
+
+def test_with_registered_certificates_an_invitations_one_is_known_for_what_it_is(
+    door: Door,
+) -> None:
+    door.house.binding = Binding.REGISTERED
+    with door.house.serving(door.desk.register):
+        assert door.enroll(door.newcomer, door.newcomer.key.public_key.raw) is None
+    (call,) = door.desk.calls
+    assert call.applicant.invitation_id == INVITATION
 
 
 def test_an_enrolment_is_good_once(door: Door) -> None:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 
 import grpc
 import pytest
 from shop.v1.orders_pb2 import (
     ImportOrdersRequest,
-    ImportOrdersResponse,
     Item,
-    PriceOrdersRequest,
 )
 
-from sealwire.client import UnauthenticatedError
 from sealwire.core.envelope import sign_request
 from sealwire.core.errors import Code
 from sealwire.core.requests import RequestStream
-from sealwire.interceptors import Call
 from sealwire.v1.envelope_pb2 import RequestStatement, SignedMessage, Status
-from tests.interceptors.shop import APPLES, IMPORT, ObservedOrders, Shop, open_shop
+from tests.interceptors.shop import IMPORT, Shop, open_shop
+from tests.interceptors.watched import Watched, import_two
 from tests.support.servers import House
 
 BODIES = [
@@ -191,30 +188,6 @@ def test_two_messages_to_a_unary_method_are_refused(shop: Shop) -> None:
     assert len(shop.service.orders) <= 1
 
 
-class Watched(ObservedOrders):
-    """It tells when it has the first request, and how its reading ended."""
-
-    def __init__(self) -> None:
-        super().__init__({"alice": frozenset({"orders.place", "orders.list"})})
-        self.events: queue.Queue[str] = queue.Queue()
-
-    async def ImportOrders(
-        self, requests: AsyncIterator[ImportOrdersRequest], call: Call
-    ) -> ImportOrdersResponse:
-        try:
-            return await super().ImportOrders(self._watched(requests), call)
-        except BaseException as error:
-            self.events.put(type(error).__name__)
-            raise
-
-    async def _watched(
-        self, requests: AsyncIterator[ImportOrdersRequest]
-    ) -> AsyncIterator[ImportOrdersRequest]:
-        async for request in requests:
-            self.events.put("request")
-            yield request
-
-
 def test_a_disconnect_midway_commits_nothing_and_leaves_nothing_running(house: House) -> None:
     # case 46
     service = Watched()
@@ -237,58 +210,12 @@ def test_a_disconnect_midway_commits_nothing_and_leaves_nothing_running(house: H
         assert service.orders == []
 
 
-def refused_after_the_first(
-    shop: Shop, service: Watched, change: Callable[[], object]
-) -> UnauthenticatedError:
-    """Import two orders with `change` between them, and return how that was refused."""
-
-    def requests() -> Iterator[ImportOrdersRequest]:
-        yield ImportOrdersRequest(item=APPLES)
-        service.events.get(timeout=30)
-        change()
-        yield ImportOrdersRequest(item=APPLES)
-
-    with pytest.raises(UnauthenticatedError) as refused:
-        shop.stub.ImportOrders(requests())
-    return refused.value
-
-
-def test_a_key_that_is_removed_midway_ends_the_stream(house: House) -> None:
-    # case 47
-    service = Watched()
-    with open_shop(house, service) as shop:
-        refused_after_the_first(shop, service, house.directory.keys.clear)
-        assert service.orders == []
-        assert "not active" in str(house.refusals[-1].error)
-
-
-def test_a_key_that_is_removed_midway_ends_a_dialogue(shop: Shop) -> None:
-    # case 47
-    answered: queue.Queue[int] = queue.Queue()
-
-    def questions() -> Iterator[PriceOrdersRequest]:
-        yield PriceOrdersRequest(item=APPLES)
-        answered.get(timeout=30)
-        shop.house.directory.keys.clear()
-        yield PriceOrdersRequest(item=APPLES)
-
-    answers = shop.stub.PriceOrders(questions())
-    answered.put(next(answers).price)
-    with pytest.raises(UnauthenticatedError):
-        next(answers)
-
-
 def test_a_stream_outlives_the_time_window_of_its_first_message(house: House) -> None:
     service = Watched()
     with open_shop(house, service) as shop:
-
-        def requests() -> Iterator[ImportOrdersRequest]:
-            yield ImportOrdersRequest(item=APPLES)
-            service.events.get(timeout=30)
-            house.clock.advance(10 * house.window.window_ms)
-            yield ImportOrdersRequest(item=APPLES)
-
-        assert shop.stub.ImportOrders(requests()).placed == 2
+        later = 10 * house.window.window_ms
+        answer = import_two(shop, service, between=lambda: house.clock.advance(later))
+        assert answer.placed == 2
 
 
 def test_an_error_midway_is_bound_to_the_message_that_caused_it(shop: Shop) -> None:

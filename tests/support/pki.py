@@ -6,6 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
+
 from sealwire.client import TlsIdentity
 from sealwire.core.clock import system_clock
 from sealwire.core.keys import PrivateKey
@@ -35,6 +39,12 @@ class Client:
         """The id of the signing key."""
         return self.key.public_key.key_id
 
+    @property
+    def serial(self) -> str:
+        """The serial number of the certificate."""
+        certificate = x509.load_pem_x509_certificate(self.tls.certificate_pem)
+        return f"{certificate.serial_number:x}"
+
 
 @dataclass(frozen=True, slots=True)
 class Pki:
@@ -46,6 +56,24 @@ class Pki:
     def create(cls) -> Pki:
         """Return a PKI with a new CA."""
         return cls(CertificateAuthority.create("Test CA", validity=today()))
+
+    @classmethod
+    def under(
+        cls, above: CertificateAuthority, *, below: int = 0, validity: Validity | None = None
+    ) -> Pki:
+        """Return a PKI whose CA is an intermediate one, that may have so many others below it."""
+        key, period = new_tls_key(), validity or today()
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Issuing CA")]))
+            .issuer_name(above.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(period.start)
+            .not_valid_after(period.end)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
+        )
+        return cls(CertificateAuthority(builder.sign(above.key, hashes.SHA256()), key))
 
     @property
     def ca_pem(self) -> bytes:

@@ -18,6 +18,8 @@ from sealwire.core.requests import RequestFactory, TimeWindow
 from sealwire.core.responses import ResponseFactory
 from sealwire.interceptors import (
     Authenticator,
+    Binding,
+    CertificatePolicy,
     EnrolledKey,
     InMemoryKeyDirectory,
     NonceStore,
@@ -27,6 +29,7 @@ from sealwire.interceptors import (
     ReplayGuard,
     mutual_tls,
 )
+from sealwire.interceptors.issuers import AnyIssuer
 from tests.support.clocks import AdjustableClock
 from tests.support.event_loops import LoopThread
 from tests.support.pki import HOST, TRUST_DOMAIN, Client, Pki
@@ -58,6 +61,8 @@ class House:
     directory: InMemoryKeyDirectory = field(default_factory=InMemoryKeyDirectory.of)
     refusals: list[Refusal] = field(default_factory=list)
     replay: ReplayGuard | None = None
+    binding: Binding = Binding.STRICT
+    certificates: CertificatePolicy = field(default_factory=AnyIssuer)
     port: int = 0
 
     def enrol(self, identity: str) -> Client:
@@ -70,6 +75,10 @@ class House:
         """Let the server know a key."""
         self.directory.keys[key.public_key.key_id] = EnrolledKey(key.public_key, identity)
 
+    def change(self, client: Client, change: Callable[[EnrolledKey], EnrolledKey]) -> None:
+        """Change what the server knows of a client's key."""
+        self.directory.keys[client.key_id] = change(self.directory.keys[client.key_id])
+
     def protection(self) -> Protection:
         """Return what stands in front of the handlers."""
         return Protection(
@@ -79,6 +88,8 @@ class House:
                 keys=self.directory,
                 clock=self.clock,
                 window=self.window,
+                binding=self.binding,
+                certificates=self.certificates,
             ),
             replay=self.replay or self.fresh_nonces(),
             responses=ResponseFactory(self.server_key, self.clock),
@@ -99,22 +110,26 @@ class House:
         register: Register,
         *,
         tls: TlsIdentity | None = None,
+        credentials: grpc.ServerCredentials | None = None,
         exempt_services: Collection[str] = (),
     ) -> Iterator[None]:
         """Serve what `register` registers, on a free port."""
-        identity = tls or self.pki.server()
-        server = self.loop.run(self._start(register, identity, exempt_services))
+        shown = credentials or self.server_credentials(tls or self.pki.server())
+        server = self.loop.run(self._start(register, shown, exempt_services))
         try:
             yield
         finally:
             self.loop.run(server.stop(0))
 
     async def _start(
-        self, register: Register, tls: TlsIdentity, exempt_services: Collection[str]
+        self,
+        register: Register,
+        credentials: grpc.ServerCredentials,
+        exempt_services: Collection[str],
     ) -> ProtectedServer:
         server = ProtectedServer(self.protection(), exempt_services=exempt_services)
         register(server)
-        self.port = server.add_secure_port(f"{HOST}:0", self.server_credentials(tls))
+        self.port = server.add_secure_port(f"{HOST}:0", credentials)
         await server.start()
         return server
 

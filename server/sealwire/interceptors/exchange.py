@@ -129,8 +129,9 @@ class Exchange:
         signed = self.protection.responses.body(self.method.path, self._digest(), body)
         return signed.SerializeToString()
 
-    def answer_next(self, response: Message) -> bytes:
-        """Return the next signed message of a response stream."""
+    async def answer_next(self, call: Call, response: Message) -> bytes:
+        """Return the next signed message of a response stream, if its sender may still have it."""
+        await self.protection.authenticator.check_again(call.sender)
         signed = self.protection.responses.stream_body(
             self.method.path, self._digest(), self._body(response), self._answers
         )

@@ -79,7 +79,7 @@ def _unary_stream(
             verified, request = await exchange.admit(data)
             async with contextlib.aclosing(inner(request, verified)) as responses:
                 async for response in responses:
-                    yield exchange.answer_next(response)
+                    yield await exchange.answer_next(verified, response)
             exchange.end_stream()
 
     return grpc.unary_stream_rpc_method_handler(call)
@@ -104,7 +104,7 @@ def _stream_stream(
             verified, requests = await exchange.admit_stream(messages)
             async with contextlib.aclosing(inner(requests, verified)) as responses:
                 async for response in responses:
-                    yield exchange.answer_next(response)
+                    yield await exchange.answer_next(verified, response)
             exchange.end_stream()
 
     return grpc.stream_stream_rpc_method_handler(call)

@@ -14,7 +14,7 @@ import grpc.aio
 
 from sealwire.core.envelope import MAX_ENVELOPE_BYTES
 from sealwire.core.errors import ConfigurationError, PolicyError, UnavailableError
-from sealwire.core.policy import method_policy
+from sealwire.core.policy import MethodPolicy, method_policy
 from sealwire.interceptors.exchange import Protection
 from sealwire.interceptors.handlers import Handler, check_handler, protect, refuse_unknown
 
@@ -39,6 +39,8 @@ class ProtectedServer:
         self._exempt = frozenset(exempt_services)
         self._registered: set[str] = set()
         self._announced: set[str] = set()
+        self.methods: list[MethodPolicy] = []
+        """What is protected so far."""
         self._server = grpc.aio.server(options=_OPTIONS)
 
     def add_registered_method_handlers(
@@ -68,7 +70,7 @@ class ProtectedServer:
             self._announced.add(handler.service_name())
 
     def add_secure_port(self, address: str, credentials: grpc.ServerCredentials) -> int:
-        """Bind `address` and return the port; use credentials from `mutual_tls`.
+        """Bind `address` and return the port; use credentials from `mutual_tls` or `ReloadableTls`.
 
         Raises:
             ConfigurationError: if the address can't be bound.
@@ -120,6 +122,7 @@ class ProtectedServer:
             return handler
         policy = method_policy(f"/{service_name}/{name}")
         check_handler(handler, policy)
+        self.methods.append(policy)
         return protect(handler, policy, self._protection)
 
 

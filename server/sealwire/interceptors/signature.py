@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sealwire.core.clock import Clock
@@ -25,7 +25,14 @@ from sealwire.core.requests import (
 from sealwire.core.responses import PRESENTED_KEY_METADATA_KEY
 from sealwire.core.spiffe import TrustDomain
 from sealwire.core.streams import StreamChain
-from sealwire.interceptors.identity import Applicant, Caller, EnrolledKey, KeyDirectory
+from sealwire.interceptors.identity import (
+    Applicant,
+    Binding,
+    Caller,
+    EnrolledKey,
+    KeyDirectory,
+)
+from sealwire.interceptors.issuers import AnyIssuer, CertificatePolicy
 from sealwire.interceptors.transport import Connection, Peer, authenticate_transport
 from sealwire.v1.envelope_pb2 import RequestStatement, SignedMessage
 
@@ -47,13 +54,19 @@ class IncomingCall(Connection, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Decides, for one audience, whether a request is authentic and whose it is."""
+    """Decides, for one audience, whether a request is authentic and whose it is.
+
+    `certificates` is asked about the client certificate at every message. Its default leaves it at
+    what TLS verified when the connection opened.
+    """
 
     audience: str
     trust_domain: TrustDomain
     keys: KeyDirectory
     clock: Clock
     window: TimeWindow
+    binding: Binding = Binding.STRICT
+    certificates: CertificatePolicy = field(default_factory=AnyIssuer)
 
     async def authenticate(
         self, data: bytes, method: MethodPolicy, call: IncomingCall
@@ -66,8 +79,9 @@ class Authenticator:
         """
         now = self.clock()
         peer = authenticate_transport(call, now=now)  # 1
+        self.certificates.check(peer, now=now)
         signed = parse_envelope(data)  # 2
-        known = await self._find_key(signed, method, call)  # 3
+        known = await self._find_key(signed, method, call, now=now)  # 3
         if known is None:
             with contextlib.suppress(AuthenticationError):  # to cost what a known key costs
                 verify_request(signed, _DECOY)
@@ -87,13 +101,9 @@ class Authenticator:
     async def authenticate_next(
         self, data: bytes, first: RequestStatement, sender: Caller | Applicant, chain: StreamChain
     ) -> tuple[SignedMessage, RequestStatement]:
-        """Return what a later message of a stream is and states, and move `chain` on.
-
-        The key is looked up again, so a key that is revoked midway ends the stream.
-        """
+        """Return what a later message of a stream is and states, and move `chain` on."""
         signed = parse_envelope(data)
-        if isinstance(sender, Caller) and await self.keys.find(first.public_key_id) is None:
-            raise AuthenticationError("The key is not active any more.")
+        await self.check_again(sender)
         verify_request(signed, sender.public_key)
         statement = parse_statement(signed.payload)
         if signed.public_key_id != first.public_key_id:
@@ -103,24 +113,51 @@ class Authenticator:
         chain.advance(signed.payload, statement.stream)
         return signed, statement
 
+    async def check_again(self, sender: Caller | Applicant) -> None:
+        """Return if what was verified of a stream's sender holds still: key and certificate.
+
+        Asked before each later message is handled, and before each answer of a stream is sent.
+
+        Raises:
+            AuthenticationError: if one of them has ended, or the key is somebody else's.
+        """
+        now = self.clock()
+        sender.peer.require_valid(now=now)
+        self.certificates.check(sender.peer, now=now)
+        if isinstance(sender, Applicant):
+            return
+        known = await self.keys.find(sender.public_key.key_id)
+        if known is None or known.has_expired(now=now):
+            raise AuthenticationError("The key is not active any more.")
+        if (known.identity, known.public_key) != (sender.identity, sender.public_key):
+            raise AuthenticationError("The key does not belong to the sender any more.")
+        self._require_bound(known, sender.peer)
+
     async def _find_key(
-        self, signed: SignedMessage, method: MethodPolicy, call: IncomingCall
+        self, signed: SignedMessage, method: MethodPolicy, call: IncomingCall, *, now: int
     ) -> EnrolledKey | PresentedKey | None:
         if not method.presented_signer:
-            return await self.keys.find(signed.public_key_id)
+            enrolled = await self.keys.find(signed.public_key_id)
+            return None if enrolled is None or enrolled.has_expired(now=now) else enrolled
         presented = PresentedKey(PublicKey.from_bytes(_presented_bytes(call)))
         return presented if presented.public_key.key_id == signed.public_key_id else None
 
     def _bind(self, known: EnrolledKey | PresentedKey, peer: Peer) -> Caller | Applicant:
         """Step 10: return the sender if the TLS certificate was issued for this use."""
         if isinstance(known, EnrolledKey):
-            if peer.uri != self.trust_domain.key_uri(known.public_key.key_id):
-                raise AuthenticationError("The client certificate belongs to another key.")
+            self._require_bound(known, peer)
             return Caller(known.identity, known.public_key, peer)
         invitation_id = self.trust_domain.invitation_id(peer.uri)
-        if not invitation_id:
+        if invitation_id is None and self.binding is not Binding.REGISTERED:
             raise AuthenticationError("The client certificate is not an invitation's.")
         return Applicant(known.public_key, peer, invitation_id)
+
+    def _require_bound(self, known: EnrolledKey, peer: Peer) -> None:
+        uri = known.certificate_uri if self.binding is Binding.REGISTERED else None
+        if peer.uri != (uri or self.trust_domain.key_uri(known.public_key.key_id)):
+            raise AuthenticationError("The client certificate belongs to another key.")
+        if peer.serial in known.revoked_certificates:
+            raise AuthenticationError("The client certificate is revoked.")
 
 
 @dataclass(frozen=True, slots=True)

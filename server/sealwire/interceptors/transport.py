@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cryptography import x509
@@ -14,15 +15,32 @@ from sealwire.core.errors import AuthenticationError
 
 _TLS_VERSION: Final = "ssl_tls_version"
 _CERTIFICATE: Final = "x509_pem_cert"
+_INTERMEDIATES: Final = "x509_pem_cert_chain"  # what the client sent above its own certificate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Peer:
-    """The client certificate behind a connection, already verified against the CA by TLS."""
+    """The client certificate behind a connection, already verified against the CA by TLS.
+
+    `serial` is in lower-case hexadecimal without leading zeros; the times are milliseconds since
+    the epoch. The same certificate gives the same object, so peers are compared by identity.
+    """
 
     uri: str
+    serial: str
     not_before: int
     not_after: int
+    certificate: x509.Certificate = field(repr=False)
+    intermediates: tuple[x509.Certificate, ...] = field(repr=False)
+
+    def require_valid(self, *, now: int) -> None:
+        """Return if the certificate is valid at `now`; a connection may outlive it.
+
+        Raises:
+            AuthenticationError: if it is not.
+        """
+        if not self.not_before <= now <= self.not_after:
+            raise AuthenticationError("The client certificate is not valid now.")
 
 
 class Connection(Protocol):
@@ -38,7 +56,7 @@ def authenticate_transport(connection: Connection, *, now: int) -> Peer:
 
     Raises:
         AuthenticationError: unless TLS is 1.3 and the certificate is a client's, with exactly one
-            URI name, and valid at `now` (milliseconds): a connection may outlive its certificate.
+            URI name, and valid at `now` (milliseconds).
     """
     properties = connection.auth_context()
     if list(properties.get(_TLS_VERSION, ())) != [b"TLSv1.3"]:
@@ -46,17 +64,22 @@ def authenticate_transport(connection: Connection, *, now: int) -> Peer:
     certificates = list(properties.get(_CERTIFICATE, ()))
     if len(certificates) != 1:
         raise AuthenticationError("The connection has no client certificate.")
-    peer = _read_certificate(certificates[0])
-    if not peer.not_before <= now <= peer.not_after:
-        raise AuthenticationError("The client certificate is not valid now.")
+    peer = _read_certificate(certificates[0], b"".join(properties.get(_INTERMEDIATES, ())))
+    peer.require_valid(now=now)
     return peer
 
 
+def milliseconds(moment: datetime.datetime) -> int:
+    """Return a moment as milliseconds since the Unix epoch."""
+    return int(moment.timestamp() * 1000)
+
+
 @functools.lru_cache(maxsize=4096)
-def _read_certificate(pem: bytes) -> Peer:
+def _read_certificate(pem: bytes, intermediates: bytes) -> Peer:
     """Parse once for each certificate, not for each request."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
+        above = x509.load_pem_x509_certificates(intermediates) if intermediates else []
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (
@@ -73,6 +96,9 @@ def _read_certificate(pem: bytes) -> Peer:
         raise AuthenticationError("The client certificate does not have exactly one URI name.")
     return Peer(
         uri=uris[0],
-        not_before=int(certificate.not_valid_before_utc.timestamp() * 1000),
-        not_after=int(certificate.not_valid_after_utc.timestamp() * 1000),
+        serial=f"{certificate.serial_number:x}",
+        not_before=milliseconds(certificate.not_valid_before_utc),
+        not_after=milliseconds(certificate.not_valid_after_utc),
+        certificate=certificate,
+        intermediates=tuple(above),
     )
