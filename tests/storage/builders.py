@@ -12,7 +12,15 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealwire.core.keys import PrivateKey
-from sealwire.storage import Namespace, NewIdentity, RootKeys, Store, Transaction, create_database
+from sealwire.storage import (
+    AuthorityJournal,
+    Namespace,
+    NewIdentity,
+    RootKeys,
+    Store,
+    Transaction,
+    create_database,
+)
 from tests.core.builders import RepeatableRandom
 
 NOW: Final = 1_800_000_000_000
@@ -52,10 +60,21 @@ def create(path: Path, *, roots: RootKeys = ROOT_KEYS, deployment_id: str = DEPL
     return path
 
 
+def journal_of(path: Path) -> Path:
+    """Return where a database's journal is."""
+    return path.with_suffix(".journal")
+
+
 @contextlib.contextmanager
 def opened(path: Path, *, roots: RootKeys = ROOT_KEYS, seed: str = "store") -> Iterator[Store]:
     """Open the store for a `with` block; time stands still in it."""
-    store = Store.open(path, root_keys=roots, random=RepeatableRandom(seed), monotonic=Seconds())
+    store = Store.open(
+        path,
+        root_keys=roots,
+        journal=AuthorityJournal(journal_of(path), lambda: NOW),
+        random=RepeatableRandom(seed),
+        monotonic=Seconds(),
+    )
     try:
         yield store
     finally:

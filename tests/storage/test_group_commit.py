@@ -137,7 +137,8 @@ async def test_closing_finishes_what_waits_and_refuses_the_rest(
     for refused in (store.write, store.read):
         with pytest.raises(UnavailableError):
             await refused(lambda tx: None)
-    assert {path.name for path in database.parent.iterdir()} == {"sealwire.db"}
+    left = {path.name for path in database.parent.iterdir()}
+    assert left == {"sealwire.db", "sealwire.journal"}
 
 
 def test_what_was_acknowledged_is_there_after_reopening(

@@ -20,7 +20,8 @@ def test_an_identity_is_found_by_its_id_its_name_and_its_key(store: Store) -> No
     assert store.read_blocking(lambda tx: tx.identities.find(row.id)) == row
     assert store.read_blocking(lambda tx: tx.identities.find_by_name("alice")) == row
     found = store.read_blocking(lambda tx: tx.identities.find_by_key(ALICE.public_key.key_id))
-    assert found == (row, ALICE.public_key)
+    assert found is not None
+    assert (found[0], found[1].public_key) == (row, ALICE.public_key)
 
 
 def test_an_unknown_identity_is_not_found(store: Store) -> None:

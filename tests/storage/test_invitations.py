@@ -29,9 +29,9 @@ def take(store: Store, digest: bytes = DIGEST, now: int = NOW) -> InvitationRow:
 
 
 def enrol(tx: Transaction, name: str) -> IdentityRow:
-    tx.invitations.take(INVITATION.id, token_digest=DIGEST, now=NOW)
+    taken = tx.invitations.take(INVITATION.id, token_digest=DIGEST, now=NOW)
     identity = tx.identities.create(NewIdentity(name, "member", ALICE.public_key), NOW)
-    tx.invitations.finish(INVITATION.id, identity_id=identity.id)
+    tx.invitations.finish(taken, identity_id=identity.id)
     return identity
 
 

@@ -20,7 +20,10 @@ from tests.storage.batches import Gate, one_batch
 from tests.storage.builders import plain
 
 Driver = sqlite3.Connection
-INSERT = "INSERT INTO invitations VALUES (?, x'00', 'n', 'r', 0, 0, NULL, NULL)"
+INSERT = (
+    "INSERT INTO invitations (id, token_digest, name, role, created_at, expires_at)"
+    " VALUES (?, x'00', 'n', 'r', 0, 0)"
+)
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def names(path: Path) -> set[str]:
 def refuse_to_commit(driver: Driver) -> None:
     """Leave the transaction in a state that COMMIT rejects."""
     driver.execute("PRAGMA defer_foreign_keys = ON")
-    driver.execute("INSERT INTO namespaces VALUES (1, 'n', 'nobody', 0)")
+    driver.execute("INSERT INTO namespaces (name, owner_id, created_at) VALUES ('n', 'nobody', 0)")
 
 
 async def test_when_the_commit_fails_no_unit_of_the_batch_has_succeeded(

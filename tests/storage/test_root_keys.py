@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealwire.core.errors import ConfigurationError, SealError
-from sealwire.storage import RootKeys, create_database
+from sealwire.storage import Namespace, RootKeys, create_database
 from tests.storage.builders import (
     ALICE,
     ROOT_KEYS,
@@ -88,11 +88,12 @@ def test_a_copied_database_is_unreadable_even_when_its_check_is_forged(  # case 
     copied = filled(tmp_path / "copied.db")
     with plain(copied) as connection:
         connection.execute("UPDATE root_keys SET public_key = ?", (OTHER.public_halves()[1],))
+        found = connection.execute("SELECT id, name, owner_id FROM namespaces").fetchone()
     with opened(copied, roots=OTHER) as thief:
-        found = thief.read_blocking(lambda tx: tx.namespaces.find("n"))
-        assert found is not None
         with pytest.raises(SealError):
-            get(thief, found, "march")
+            thief.read_blocking(lambda tx: tx.namespaces.find("n"))
+        with pytest.raises(SealError):
+            get(thief, Namespace(*found), "march")
 
 
 def test_the_file_holds_public_halves_of_root_keys_only(tmp_path: Path) -> None:
@@ -151,5 +152,6 @@ def test_the_files_are_the_owners_alone_under_any_umask(tmp_path: Path) -> None:
             modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     finally:
         os.umask(previous)
-    assert set(modes) == {"sealwire.db", "sealwire.db-wal", "sealwire.db-shm"}
+    journal = "sealwire.journal"
+    assert set(modes) == {"sealwire.db", "sealwire.db-wal", "sealwire.db-shm", journal}
     assert set(modes.values()) == {0o600}

@@ -14,7 +14,7 @@ from sealwire.storage import current_revision, upgrade
 from sealwire.storage.engine import driver_connection, memory_engine
 from sealwire.storage.revisions import known_revisions, require_current, upgrade_connection
 from sealwire.storage.schema import metadata
-from tests.storage.builders import create, files, opened, plain
+from tests.storage.builders import ROOT_KEYS, create, files, journal_of, opened, plain
 
 PATH = Path("sealwire.db")
 
@@ -56,7 +56,15 @@ def test_no_table_has_a_column_for_values_but_the_sealed_one() -> None:
         "root_keys.public_key",
         "identities.salt",
         "keys.public_key",
+        "identities.tag",
+        "keys.tag",
         "invitations.token_digest",
+        "invitations.tag",
+        "groups.tag",
+        "members.tag",
+        "grants.tag",
+        "namespaces.tag",
+        "authority.stamp",
         "records.blob",
     }
 
@@ -69,7 +77,7 @@ def test_upgrading_a_database_that_is_up_to_date_changes_nothing(database: Path)
     with opened(database):
         pass
     before = files(database.parent)
-    upgrade(database)
+    upgrade(database, root_keys=ROOT_KEYS)
     assert files(database.parent) == before
 
 
@@ -80,7 +88,7 @@ def test_a_newer_versions_database_is_refused_and_left_as_it_is(database: Path) 
     with pytest.raises(ConfigurationError, match="newer version"), opened(database):
         pass
     with pytest.raises(ConfigurationError, match="newer version"):
-        upgrade(database)
+        upgrade(database, root_keys=ROOT_KEYS)
     assert files(database.parent) == before
 
 
@@ -109,7 +117,7 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was() -> None:
 
 def test_a_missing_database_is_refused_and_not_made(tmp_path: Path) -> None:
     path = tmp_path / "none.db"
-    for attempt in (lambda: opened(path).__enter__(), lambda: upgrade(path)):
+    for attempt in (lambda: opened(path).__enter__(), lambda: upgrade(path, root_keys=ROOT_KEYS)):
         with pytest.raises(ConfigurationError, match="sealwire-server init"):
             attempt()
     assert not list(tmp_path.iterdir())
@@ -121,7 +129,7 @@ def test_a_file_that_is_no_database_of_ours_is_refused_and_left_as_it_is(
 ) -> None:
     path = tmp_path / "other.db"
     path.write_bytes(content)
-    for attempt in (lambda: opened(path).__enter__(), lambda: upgrade(path)):
+    for attempt in (lambda: opened(path).__enter__(), lambda: upgrade(path, root_keys=ROOT_KEYS)):
         with pytest.raises(ConfigurationError, match="not a Sealwire database"):
             attempt()
     assert files(tmp_path) == {"other.db": content}
@@ -135,7 +143,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match="not a Sealwire database"), opened(path):
         pass
     with pytest.raises(ConfigurationError, match="not a Sealwire database"):
-        upgrade(path)
+        upgrade(path, root_keys=ROOT_KEYS)
     assert files(tmp_path) == before
 
 
@@ -154,4 +162,4 @@ def test_a_path_with_characters_that_urls_reserve_is_that_path(tmp_path: Path) -
     path = create(tmp_path / "50%25 ?mode=memory&x#y.db")
     with opened(path):
         pass
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert {file.name for file in tmp_path.iterdir()} == {path.name, journal_of(path).name}

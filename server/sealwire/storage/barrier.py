@@ -61,6 +61,10 @@ class SealingBarrier:
         with self._key(identity_id, header.owner, header.root_version, salts) as key:
             return sealing.unseal(key, blob, address=address)
 
+    def is_current(self, header: bytes, owner: PublicKey) -> bool:
+        """Tell whether a blob says, in its header, that it is sealed as `seal` would do it now."""
+        return sealing.is_sealed_to(header, owner, root_version=self.root_keys.current)
+
     def _key(
         self, identity_id: str, owner: PublicKey, root_version: int, salts: Salts
     ) -> AbstractContextManager[IdentityKey]:

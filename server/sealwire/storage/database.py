@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select, true
 from sqlalchemy.exc import DatabaseError
 
 from sealwire.core.errors import ConfigurationError
@@ -15,15 +15,17 @@ from sealwire.storage.revisions import (
     known_revisions,
     not_ours,
     require_current,
-    require_file,
-    revision_of,
+    require_known,
     upgrade_connection,
 )
 from sealwire.storage.root_keys import RootKeys
-from sealwire.storage.schema import deployment, root_keys
+from sealwire.storage.schema import authority, deployment, root_keys
 
 _INSERT_DEPLOYMENT: Final = insert(deployment)
 _INSERT_ROOT_KEY: Final = insert(root_keys)
+_SELF: Final = select(deployment.c.id, authority.c.sequence).join_from(
+    deployment, authority, true()
+)
 
 
 def create_database(path: Path, *, deployment_id: str, root_keys: RootKeys) -> None:
@@ -41,8 +43,15 @@ def create_database(path: Path, *, deployment_id: str, root_keys: RootKeys) -> N
     write_new_secret(path, image)
 
 
-def check_database(path: Path, *, root_keys: RootKeys) -> str:
-    """Return the deployment's id, if this version and these root keys can serve this file.
+class Checked(NamedTuple):
+    """What a database says about itself: whose it is, and how often authority has changed."""
+
+    deployment_id: str
+    sequence: int
+
+
+def check_database(path: Path, *, root_keys: RootKeys) -> Checked:
+    """Return what the file says, if this version and these root keys can serve it.
 
     Nothing is written, whatever is found.
 
@@ -50,23 +59,28 @@ def check_database(path: Path, *, root_keys: RootKeys) -> str:
         ConfigurationError: if the file is missing, not ours, of another schema, or was made with
             other root keys.
     """
-    require_file(path)
+    revision = require_known(path, root_keys=root_keys)
+    require_current(revision, path=path, known=known_revisions())
     try:
         with inspection_engine(path).connect() as connection:
-            require_current(revision_of(connection), path=path, known=known_revisions())
-            _require_same_root_keys(connection, root_keys)
-            deployment_ids = connection.execute(select(deployment.c.id)).scalars().all()
+            found = connection.execute(_SELF).all()
     except DatabaseError as error:
         raise not_ours(path) from error
-    if len(deployment_ids) != 1:
+    if len(found) != 1:
         raise not_ours(path)
-    return str(deployment_ids[0])
+    return Checked(*found[0])
 
 
-def _require_same_root_keys(connection: Connection, given: RootKeys) -> None:
-    rows = connection.execute(select(root_keys.c.version, root_keys.c.public_key))
-    if {row.version: row.public_key for row in rows} != given.public_halves():
+def require_not_older(path: Path, found: Checked, *, journalled: int) -> None:
+    """Return if the database knows all that stands in the journal, up to `journalled`.
+
+    Raises:
+        ConfigurationError: if it is an older one.
+    """
+    if found.sequence < journalled:
         raise ConfigurationError(
-            "The database was made with other root keys than these; nothing was changed. "
-            "Start with the root key file that belongs to it: no other opens its records."
+            f"{path} is older than what this deployment has acknowledged: it knows "
+            f"{found.sequence} changes of who may do what, and the journal {journalled}. Put the "
+            "newest database back. If this one was restored on purpose, from a backup, then run: "
+            f"sealwire-server restored {path.parent}"
         )

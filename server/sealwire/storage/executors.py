@@ -66,10 +66,30 @@ class _Executor(abc.ABC, Generic[C]):
         """Run the jobs between BEGIN and COMMIT."""
 
 
+def _nothing(_context: object) -> None:
+    """Settle nothing."""
+
+
 class GroupCommit(_Executor[C]):
     """Writes: one commit, and so one fsync, for a whole batch; a unit that fails undoes itself."""
 
+    def __init__(
+        self,
+        engine: Engine,
+        view: Callable[[Connection], C],
+        *,
+        settle: Callable[[C], None] = _nothing,
+    ) -> None:
+        """Let `settle` do what belongs to a commit and can't be part of it.
+
+        It is called behind each commit, before anything is acknowledged; and before each batch, in
+        case it failed behind the last one. It may raise.
+        """
+        super().__init__(engine, view)
+        self._settle = settle
+
     def _transact(self, session: _Session[C], jobs: Sequence[Job[C]]) -> None:
+        self._settle(session.context)
         execute = session.driver.execute
         execute("BEGIN IMMEDIATE")
         for job in jobs:
@@ -81,6 +101,7 @@ class GroupCommit(_Executor[C]):
                 execute("ROLLBACK TO unit")
             execute("RELEASE unit")
         execute("COMMIT")
+        self._settle(session.context)
 
 
 class Snapshot(_Executor[C]):

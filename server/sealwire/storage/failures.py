@@ -44,6 +44,8 @@ def translated_transaction(error: BaseException) -> BaseException:
 
     It is a new one at each call, and an UnavailableError unless the file is damaged.
     """
+    if isinstance(error, UnavailableError) and error.__cause__ is None:
+        return UnavailableError(str(error))
     origin = error.__cause__ or error if isinstance(error, SealwireError) else error
     reported = translated(origin)
     if isinstance(reported, UnavailableError | SealError):

@@ -1,54 +1,58 @@
-"""Identities, their keys, and the salt without which nothing of theirs can be unsealed."""
+"""Identities, and the salt without which nothing of theirs can be unsealed."""
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from sealwire.core.derivation import SALT_BYTES
-from sealwire.core.errors import AlreadyExistsError, MalformedError, SealError
+from sealwire.core.encoding import canonical_json
+from sealwire.core.errors import AlreadyExistsError, SealError
 from sealwire.core.keys import PublicKey, Random
-from sealwire.storage.rows import IdentityRow, NewIdentity
+from sealwire.storage.authority import Authority
+from sealwire.storage.keys import Keys
+from sealwire.storage.rows import (
+    ADMIN_ROLE,
+    IdentityRow,
+    IdentityState,
+    KeyRow,
+    KeyState,
+    NewIdentity,
+)
 from sealwire.storage.schema import identities, keys
+from sealwire.storage.tagging import IDENTITIES, KEYS
 
 _UUID_BYTES: Final = 16
-_COLUMNS: Final = (
-    identities.c.id,
-    identities.c.name,
-    identities.c.role,
-    identities.c.created_at,
-)
-_FIND = select(*_COLUMNS).where(identities.c.id == bindparam("id"))
-_FIND_BY_NAME = select(*_COLUMNS).where(identities.c.name == bindparam("name"))
-_FIND_BY_KEY = (
-    select(*_COLUMNS, keys.c.public_key)
-    .join_from(keys, identities)
-    .where(keys.c.public_key_id == bindparam("public_key_id"))
-)
 _SALT = (
-    select(identities.c.salt)
+    select(identities.c.salt, *KEYS.read)
     .join_from(identities, keys)
     .where(identities.c.id == bindparam("id"), keys.c.public_key == bindparam("public_key"))
 )
-_INSERT_IDENTITY = insert(identities).on_conflict_do_nothing()
-_INSERT_KEY = insert(keys).on_conflict_do_nothing()
+_LISTED_ADMINS: Final = select(identities.c.id).where(
+    identities.c.role == ADMIN_ROLE, identities.c.state == IdentityState.ACTIVE
+)
 
 
 class Identities:
     """The identities, as one transaction sees them."""
 
-    def __init__(self, connection: Connection, random: Random) -> None:
+    def __init__(
+        self, connection: Connection, authority: Authority, keys: Keys, random: Random
+    ) -> None:
         self._connection = connection
+        self._authority = authority
+        self._keys = keys
         self._random = random
 
     def create(self, identity: NewIdentity, now: int) -> IdentityRow:
-        """Add an identity with its key, a random id and a random salt.
+        """Add an identity with its first key, a random id and a random salt.
 
         Raises:
-            AlreadyExistsError: if the name is taken, or the key belongs to an identity.
+            AlreadyExistsError: if the name is taken, or the key is, or ever was, an identity's.
         """
         row = IdentityRow(
             id=str(uuid.UUID(bytes=self._random(_UUID_BYTES), version=4)),
@@ -56,75 +60,91 @@ class Identities:
             role=identity.role,
             created_at=now,
         )
-        added = self._connection.execute(
-            _INSERT_IDENTITY,
-            {
-                "id": row.id,
-                "name": row.name,
-                "role": row.role,
-                "salt": self._random(SALT_BYTES),
-                "created_at": now,
-            },
-        )
-        if added.rowcount != 1:
+        salt = self._random(SALT_BYTES)
+        if not self._authority.insert(IDENTITIES, dataclasses.asdict(row), salt=salt):
             raise AlreadyExistsError("An identity of this name exists already; choose another.")
-        self._add_key(row.id, identity.public_key, now)
+        self._keys.add(
+            row.id, identity.public_key, now=now, certificate_uri=identity.certificate_uri
+        )
         return row
 
     def find(self, identity_id: str) -> IdentityRow | None:
-        """Return the identity of this id."""
-        row = self._connection.execute(_FIND, {"id": identity_id}).first()
-        return None if row is None else IdentityRow(*row)
+        """Return the identity of this id; SealError if its row was altered."""
+        row = self._authority.first(IDENTITIES, identities.c.id == identity_id)
+        return None if row is None else IdentityRow(**row)
 
     def find_by_name(self, name: str) -> IdentityRow | None:
-        """Return the identity of this name."""
-        row = self._connection.execute(_FIND_BY_NAME, {"name": name}).first()
-        return None if row is None else IdentityRow(*row)
+        """Return the identity of this name; SealError if its row was altered."""
+        row = self._authority.first(IDENTITIES, identities.c.name == name)
+        return None if row is None else IdentityRow(**row)
 
-    def find_by_key(self, public_key_id: str) -> tuple[IdentityRow, PublicKey] | None:
-        """Return the identity that a key belongs to, and the key.
+    def find_by_key(self, public_key_id: str) -> tuple[IdentityRow, KeyRow] | None:
+        """Return the identity that a key belongs to, whatever their states, and the key.
 
         Raises:
-            SealError: if the stored key was altered: it is not the one that the id stands for.
+            SealError: if a row was altered: the key is not the identity's, or not of its id.
         """
-        found = self._connection.execute(_FIND_BY_KEY, {"public_key_id": public_key_id}).first()
-        if found is None:
-            return None
-        *row, raw = found
-        public_key = stored_key(raw)
-        if public_key.key_id != public_key_id:
-            raise SealError("A stored key is not the one that its id stands for.")
-        return IdentityRow(*row), public_key
+        key = self._keys.find(public_key_id)
+        identity = None if key is None else self.find(key.identity_id)
+        return None if key is None or identity is None else (identity, key)
+
+    def names(self, identity_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the names of identities by their ids."""
+        found = self._connection.execute(
+            select(identities.c.id, identities.c.name).where(identities.c.id.in_(identity_ids))
+        )
+        return {row.id: row.name for row in found}
+
+    def page(self, *, after: str | None, limit: int) -> list[IdentityRow]:
+        """Return up to `limit` identities in the order of their names' bytes, behind `after`."""
+        statement = select(*IDENTITIES.read).order_by(identities.c.name).limit(limit)
+        if after is not None:
+            statement = statement.where(identities.c.name > after)
+        return [IdentityRow(**row) for row in self._authority.rows(IDENTITIES, statement)]
+
+    def set_state(self, identity: IdentityRow, state: IdentityState) -> IdentityRow:
+        """Let an identity act, or not."""
+        return self._replace(identity, state=state)
+
+    def set_role(self, identity: IdentityRow, role: str) -> IdentityRow:
+        """Give an identity another role."""
+        return self._replace(identity, role=role)
+
+    def set_labels(self, identity: IdentityRow, labels: Mapping[str, str]) -> IdentityRow:
+        """Give an identity other labels."""
+        return self._replace(identity, labels=canonical_json(labels))
+
+    def count_admins(self) -> int:
+        """Return how many active admins have an active key that does not end by itself.
+
+        Whose rows were altered does not count: they can't act.
+        """
+        listed = self._connection.execute(_LISTED_ADMINS).scalars().all()
+        return sum(map(self._is_lasting_admin, listed))
 
     def salt(self, identity_id: str, key: PublicKey) -> bytes:
-        """Return the 32-byte salt of the identity that `key` belongs to.
+        """Return the 32-byte salt of the identity that `key` belongs to, or belonged.
 
         Raises:
-            SealError: if there is no such identity, or the key is not one of its own.
+            SealError: if there is no such identity, or the server did not make the key its own.
         """
         found = self._connection.execute(_SALT, {"id": identity_id, "public_key": key.raw}).first()
         if found is None:
             raise SealError("The sealed bytes' key does not belong to the namespace's owner.")
-        salt: bytes = found[0]
-        return salt
+        salt, *key_row = found
+        # Else whoever adds a key of their own to the table could make blobs that open.
+        self._authority.checked(KEYS, key_row)
+        return bytes(salt)
 
-    def _add_key(self, identity_id: str, key: PublicKey, now: int) -> None:
-        added = self._connection.execute(
-            _INSERT_KEY,
-            {
-                "public_key_id": key.key_id,
-                "public_key": key.raw,
-                "identity_id": identity_id,
-                "created_at": now,
-            },
+    def _replace(self, identity: IdentityRow, **changes: Any) -> IdentityRow:
+        row = self._authority.replace(IDENTITIES, dataclasses.asdict(identity), **changes)
+        return IdentityRow(**row)
+
+    def _is_lasting_admin(self, identity_id: str) -> bool:
+        try:
+            identity, keys = self.find(identity_id), self._keys.of_identity(identity_id)
+        except SealError:
+            return False
+        return identity is not None and any(
+            key.state == KeyState.ACTIVE and key.expires_at is None for key in keys
         )
-        if added.rowcount != 1:
-            raise AlreadyExistsError("This key is enrolled already; use a new one.")
-
-
-def stored_key(raw: bytes) -> PublicKey:
-    """Return the key that a row holds; SealError if it was altered into none."""
-    try:
-        return PublicKey.from_bytes(raw)
-    except MalformedError:
-        raise SealError("A stored public key was altered: it can't be one.") from None

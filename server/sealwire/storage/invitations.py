@@ -6,34 +6,20 @@ import dataclasses
 import hmac
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
-
 from sealwire.core.errors import AlreadyExistsError, AuthenticationError
+from sealwire.storage.authority import Authority
 from sealwire.storage.rows import InvitationRow
 from sealwire.storage.schema import invitations
+from sealwire.storage.tagging import INVITATIONS
 
 _NO_DIGEST: Final = b""
-_COLUMNS: Final = tuple(invitations.c[field.name] for field in dataclasses.fields(InvitationRow))
-_INSERT = insert(invitations).on_conflict_do_nothing()
-_FIND = select(*_COLUMNS).where(invitations.c.id == bindparam("invitation_id"))
-_USE = (
-    update(invitations)
-    .where(invitations.c.id == bindparam("invitation_id"), invitations.c.used_at.is_(None))
-    .values(used_at=bindparam("now"))
-)
-_FINISH = (
-    update(invitations)
-    .where(invitations.c.id == bindparam("invitation_id"))
-    .values(identity_id=bindparam("enrolled_id"))
-)
 
 
 class Invitations:
     """The invitations, as one transaction sees them."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
 
     def create(self, invitation: InvitationRow) -> None:
         """Add an invitation.
@@ -41,8 +27,7 @@ class Invitations:
         Raises:
             AlreadyExistsError: if one of this id exists.
         """
-        added = self._connection.execute(_INSERT, dataclasses.asdict(invitation))
-        if added.rowcount != 1:
+        if not self._authority.insert(INVITATIONS, dataclasses.asdict(invitation)):
             raise AlreadyExistsError("An invitation of this id exists already.")
 
     def take(self, invitation_id: str, *, token_digest: bytes, now: int) -> InvitationRow:
@@ -53,10 +38,9 @@ class Invitations:
                 digest of its token is another.
         """
         invitation = self._find(invitation_id, token_digest, now)
-        used = self._connection.execute(_USE, {"invitation_id": invitation_id, "now": now})
-        if used.rowcount != 1:
+        if invitation.used_at is not None:
             raise _refusal()
-        return dataclasses.replace(invitation, used_at=now)
+        return self._replace(invitation, used_at=now)
 
     def require_spent_on(
         self, identity_id: str, *, invitation_id: str, token_digest: bytes, now: int
@@ -69,15 +53,23 @@ class Invitations:
         if self._find(invitation_id, token_digest, now).identity_id != identity_id:
             raise _refusal()
 
-    def finish(self, invitation_id: str, *, identity_id: str) -> None:
-        """Note which identity the invitation became."""
-        self._connection.execute(
-            _FINISH, {"invitation_id": invitation_id, "enrolled_id": identity_id}
+    def drop_recoveries(self, identity_id: str) -> None:
+        """Make every unused invitation worthless that would recover this identity."""
+        self._authority.delete(
+            INVITATIONS, invitations.c.recovers == identity_id, invitations.c.used_at.is_(None)
         )
 
+    def finish(self, invitation: InvitationRow, *, identity_id: str) -> None:
+        """Note which identity the invitation became."""
+        self._replace(invitation, identity_id=identity_id)
+
+    def _replace(self, invitation: InvitationRow, **changes: object) -> InvitationRow:
+        row = dataclasses.asdict(invitation)
+        return InvitationRow(**self._authority.replace(INVITATIONS, row, **changes))
+
     def _find(self, invitation_id: str, token_digest: bytes, now: int) -> InvitationRow:
-        found = self._connection.execute(_FIND, {"invitation_id": invitation_id}).first()
-        invitation = None if found is None else InvitationRow(*found)
+        found = self._authority.first(INVITATIONS, invitations.c.id == invitation_id)
+        invitation = None if found is None else InvitationRow(**found)
         digest = _NO_DIGEST if invitation is None else invitation.token_digest
         matches = hmac.compare_digest(digest, token_digest)
         if invitation is None or not matches or now >= invitation.expires_at:

@@ -9,16 +9,18 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from sealwire.core.errors import ConfigurationError
+from sealwire.core.errors import ConfigurationError, SealwireError
 from sealwire.core.keys import Random
 from sealwire.storage.barrier import SealingBarrier
-from sealwire.storage.database import check_database
+from sealwire.storage.database import check_database, require_not_older
 from sealwire.storage.engine import reader_engine, writer_engine
 from sealwire.storage.executors import GroupCommit, Snapshot
+from sealwire.storage.journal import AuthorityJournal
 from sealwire.storage.key_cache import KeyCache, Monotonic
 from sealwire.storage.lane import Lane
 from sealwire.storage.root_keys import RootKeys
 from sealwire.storage.sweeper import Sweeper
+from sealwire.storage.tagging import AuthorityTags
 from sealwire.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -32,11 +34,14 @@ READ_BATCH: Final = 32
 class Store:
     """Sealed records in one SQLite file. Thread-safe; `open` makes one, `close` ends it."""
 
-    def __init__(self, path: Path, barrier: SealingBarrier, *, readers: int) -> None:
+    def __init__(
+        self, path: Path, barrier: SealingBarrier, journal: AuthorityJournal, *, readers: int
+    ) -> None:
         """Start the threads; `open` checks the file first."""
-        view = functools.partial(Transaction.over, barrier=barrier)
+        tags = AuthorityTags.of(barrier.root_keys, barrier.deployment_id)
+        view = functools.partial(Transaction.over, barrier=barrier, tags=tags, journal=journal)
         # The writer's connection comes first: it is the one that may have to recover the file.
-        commits = GroupCommit(writer_engine(path), view)
+        commits = GroupCommit(writer_engine(path), view, settle=lambda tx: tx.authority.publish())
         reading = reader_engine(path)
         snapshots = [Snapshot(reading, view) for _ in range(readers)]
         self._cache = barrier.cache
@@ -50,6 +55,7 @@ class Store:
         path: Path,
         *,
         root_keys: RootKeys,
+        journal: AuthorityJournal,
         random: Random,
         monotonic: Monotonic,
         readers: int = 2,
@@ -58,15 +64,47 @@ class Store:
 
         Raises:
             ConfigurationError: if it is missing, not ours, of another version's schema, made with
-                other root keys, or can't be opened; it is then unchanged.
+                other root keys, or can't be opened; or knows less than the journal, or that is
+                damaged. The database is then unchanged.
         """
-        deployment_id = check_database(path, root_keys=root_keys)
+        journal.read()  # before the database: nothing stands there that is not committed here
+        found = check_database(path, root_keys=root_keys)
+        require_not_older(path, found, journalled=journal.last)
         cache = KeyCache(monotonic=monotonic)
-        barrier = SealingBarrier(root_keys, deployment_id, cache, random)
+        barrier = SealingBarrier(root_keys, found.deployment_id, cache, random)
+        store = cls._started(path, barrier, journal, readers=readers)
+        if journal.last < found.sequence:
+            store._require_journal()
+        return store
+
+    @classmethod
+    def open_restored(
+        cls,
+        path: Path,
+        *,
+        root_keys: RootKeys,
+        journal: AuthorityJournal,
+        random: Random,
+        monotonic: Monotonic,
+    ) -> Store:
+        """Open a database that may know less than the journal, for `restoration.restore`.
+
+        Raises:
+            ConfigurationError: as `open`.
+        """
+        found = check_database(path, root_keys=root_keys)
+        cache = KeyCache(monotonic=monotonic)
+        barrier = SealingBarrier(root_keys, found.deployment_id, cache, random)
+        return cls._started(path, barrier, journal, readers=1)
+
+    @classmethod
+    def _started(
+        cls, path: Path, barrier: SealingBarrier, journal: AuthorityJournal, *, readers: int
+    ) -> Store:
         try:
-            return cls(path, barrier, readers=readers)
+            return cls(path, barrier, journal, readers=readers)
         except DatabaseError as error:
-            cache.close()
+            barrier.cache.close()
             raise ConfigurationError(f"{path} can't be opened for writing.") from error
 
     async def read(self, unit: Unit[T]) -> T:
@@ -98,6 +136,14 @@ class Store:
     def write_blocking(self, unit: Unit[T]) -> T:
         """Do as `write` does, where there is no event loop."""
         return self._writer.run_blocking(unit)
+
+    def _require_journal(self) -> None:
+        """Write down what an earlier process committed and did not, or close the store."""
+        try:
+            self.write_blocking(lambda tx: None)
+        except SealwireError as error:
+            self.close()
+            raise ConfigurationError(str(error)) from error
 
     def close(self) -> None:
         """Finish every unit that waits, then close the file and wipe every key; do it once."""

@@ -1,0 +1,102 @@
+"""Resealing: every record comes to be sealed to its owner's newest key, under the current root key.
+
+It looks at headers, and opens only what is sealed otherwise. Each unit is a transaction of its own,
+so that other processes' writers wait for one unit at most. A unit that is killed has done nothing,
+and what was done is not done again.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sealwire.core.errors import SealError, UnavailableError
+from sealwire.storage.headers import START, Blob, Position
+from sealwire.storage.store import Store, Unit
+from sealwire.storage.transaction import Transaction
+
+T = TypeVar("T")
+
+PAGE_RECORDS: Final = 1_000
+UNIT_RECORDS: Final = 100
+UNIT_BYTES: Final = 4 * 1024 * 1024
+_PAUSES: Final = 2.0  # times the unit before; without, a server's writer waited half a second
+_ATTEMPTS: Final = 12  # each waits for the database for as long as a writer does
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was done since the last step, and how long it took of the writers' time.
+
+    `damaged` are records that do not open.
+    """
+
+    looked_at: int
+    resealed: int = 0
+    damaged: tuple[Blob, ...] = ()
+    seconds: float = 0.0
+
+
+def reseal_records(store: Store, *, pause: Callable[[float], None] = time.sleep) -> Iterator[Step]:
+    """Reseal every record that needs it, and yield after each unit of work.
+
+    A record that does not open is left as it is. Records put meanwhile are sealed as they should
+    be by whoever puts them. Values are in memory only. Between units it pauses, because SQLite
+    lets the writers of other processes ask now and then, not queue.
+
+    Raises:
+        UnavailableError: if the database can't be used for long.
+        SealError: if the file itself is damaged.
+    """
+    after = START
+    while page := _patiently(store.read_blocking, functools.partial(_page, after=after)):
+        stale = [blob for blob in page if not blob.is_current]
+        yield Step(looked_at=len(page) - len(stale))
+        for blobs in _units(stale):
+            step = _patiently(store.write_blocking, functools.partial(_reseal, blobs=blobs))
+            yield step
+            pause(step.seconds * _PAUSES)
+        after = page[-1].position
+
+
+def _page(tx: Transaction, *, after: Position) -> list[Blob]:
+    return tx.headers.page(after=after, limit=PAGE_RECORDS)
+
+
+def _units(blobs: Sequence[Blob]) -> Iterator[list[Blob]]:
+    """Yield the blobs in groups that are neither many nor large; one blob may be large alone."""
+    unit: list[Blob] = []
+    for blob in blobs:
+        if unit and sum(other.size for other in unit) + blob.size > UNIT_BYTES:
+            yield unit
+            unit = []
+        unit.append(blob)
+        if len(unit) == UNIT_RECORDS:
+            yield unit
+            unit = []
+    if unit:
+        yield unit
+
+
+def _reseal(tx: Transaction, *, blobs: Sequence[Blob]) -> Step:
+    began, resealed, damaged = time.monotonic(), 0, []
+    for blob in blobs:
+        try:
+            namespace = tx.namespaces.find_by_id(blob.position.namespace_id)
+            resealed += namespace is not None and tx.records.reseal(namespace, blob.position.name)
+        except SealError:
+            damaged.append(blob)
+    return Step(len(blobs), resealed, tuple(damaged), time.monotonic() - began)
+
+
+def _patiently(run: Callable[[Unit[T]], T], unit: Unit[T]) -> T:
+    """Return what the unit returns, once other processes let go of the database."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return run(unit)
+        except UnavailableError:
+            continue
+    return run(unit)
