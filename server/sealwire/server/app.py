@@ -21,15 +21,24 @@ from sealwire.interceptors import (
     ProtectedServer,
     Protection,
     Refusal,
-    mutual_tls,
     open_nonce_store,
 )
+from sealwire.server.client_certificates import ClientCertificates
 from sealwire.server.deployment import Deployment
-from sealwire.server.identity_service import ClientCertificates, IdentityService
+from sealwire.server.guard import Guard
+from sealwire.server.identity_service import IdentityService
+from sealwire.server.invitations import Inviter
 from sealwire.server.key_directory import StoreKeyDirectory
+from sealwire.server.key_service import KeyService
+from sealwire.server.permission_service import PermissionService
+from sealwire.server.permissions import require_rules
 from sealwire.server.records_service import RecordService
-from sealwire.storage import Store
+from sealwire.server.rights import Rights
+from sealwire.server.tls_reload import CHECK_SECONDS, LiveDeployment
+from sealwire.storage import AuthorityJournal, Store
 from sealwire.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
+from sealwire.v1.keys_pb2_grpc import add_KeyServiceServicer_to_server
+from sealwire.v1.permissions_pb2_grpc import add_PermissionServiceServicer_to_server
 from sealwire.v1.records_pb2_grpc import add_RecordServiceServicer_to_server
 
 _log = structlog.get_logger("sealwire.server")
@@ -52,10 +61,12 @@ class Server:
     _grpc: ProtectedServer
     _store: Store
     _health: health.aio.HealthServicer
+    live: LiveDeployment
 
     async def start(self) -> None:
         """Begin to answer."""
         await self._grpc.start()
+        self.live.start()
 
     async def ended(self) -> None:
         """Return when the server was stopped; raise if it can't go on."""
@@ -67,6 +78,7 @@ class Server:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._health.enter_graceful_shutdown(), HEALTH_SECONDS)
         await self._grpc.stop(self.drain_seconds)
+        await self.live.stop()
         self._store.close()
 
 
@@ -76,38 +88,47 @@ def build_server(
     clock: Clock = system_clock,
     monotonic: Clock = monotonic_ms,
     random: Random = os.urandom,
+    check_seconds: float = CHECK_SECONDS,
 ) -> Server:
     """Return the server of a deployment, bound and ready to start; call inside a running loop.
 
     Every request passes, in this order: transport, signature, replay claim, then the handler, which
-    checks the permission and runs one unit of work; its answer is signed.
+    runs one unit of work behind the guard: the caller's standing, the method's permission, the act.
+    Its answer is signed. The files of certificates are looked at every `check_seconds`.
 
     Raises:
         ConfigurationError: if the deployment can't be served; nothing of it was changed.
-        PolicyError: if a registered method has no policy.
+        PolicyError: if a registered method has no policy, or no rule gives its permission.
     """
     store = Store.open(
         deployment.database,
         root_keys=deployment.root_keys,
+        journal=AuthorityJournal(deployment.authority_journal, clock),
         random=random,
         monotonic=lambda: monotonic() / 1000,
     )
     with contextlib.ExitStack() as undo:
         undo.callback(store.close)
-        server = _assemble(deployment, store, clock=clock, monotonic=monotonic)
+        live = LiveDeployment(deployment, clock=clock, check_seconds=check_seconds)
+        server = _assemble(live, store, clock=clock, monotonic=monotonic)
         undo.pop_all()
     return server
 
 
-def _assemble(deployment: Deployment, store: Store, *, clock: Clock, monotonic: Clock) -> Server:
+def _assemble(live: LiveDeployment, store: Store, *, clock: Clock, monotonic: Clock) -> Server:
+    deployment = live.current
     config = deployment.config
+    rights = Rights()
+    keys = StoreKeyDirectory(store, rights, clock)
     protection = Protection(
         authenticator=Authenticator(
             audience=config.audience,
             trust_domain=deployment.trust_domain,
-            keys=StoreKeyDirectory(store),
+            keys=keys,
             clock=clock,
             window=config.window,
+            binding=config.binding,
+            certificates=live.tls,
         ),
         replay=open_nonce_store(
             deployment.journal, clock=clock, monotonic_ms=monotonic, window=config.window
@@ -115,21 +136,37 @@ def _assemble(deployment: Deployment, store: Store, *, clock: Clock, monotonic: 
         responses=ResponseFactory(deployment.signing_key, clock),
         on_refusal=_log_refusal,
     )
-    certificates = ClientCertificates(
-        deployment.authority, deployment.trust_domain, config.client_certificate_days
-    )
     health_service = health.aio.HealthServicer()
     server = ProtectedServer(protection, exempt_services={HEALTH_SERVICE})
-    add_IdentityServiceServicer_to_server(IdentityService(store, certificates, clock), server)
-    add_RecordServiceServicer_to_server(RecordService(store, clock), server)
+    _add_services(server, live, Guard(store, rights, keys, clock))
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
-    credentials = mutual_tls(
-        certificate_chain=deployment.server_certificate_pem,
-        private_key=deployment.server_key_pem,
-        client_ca=deployment.ca_pem,
+    require_rules(server.methods)
+    port = server.add_secure_port(config.listen, live.tls.credentials())
+    return Server(port, config.drain_seconds, server, store, health_service, live)
+
+
+def _add_services(server: ProtectedServer, live: LiveDeployment, guard: Guard) -> None:
+    config, trust_domain = live.current.config, live.current.trust_domain
+    certificates = ClientCertificates(
+        lambda: live.current.authority, trust_domain, config.client_certificate_days
     )
-    port = server.add_secure_port(config.listen, credentials)
-    return Server(port, config.drain_seconds, server, store, health_service)
+    inviter = Inviter(
+        server=lambda: live.current.server_identity,
+        authority=lambda: live.current.authority,
+        trust_domain=trust_domain,
+        random=os.urandom,
+    )
+    key_service = KeyService(
+        guard,
+        certificates,
+        config.audience,
+        ca_pem=lambda: live.current.ca_pem,
+        successions=live.current.successions,
+    )
+    add_IdentityServiceServicer_to_server(IdentityService(guard, certificates, inviter), server)
+    add_KeyServiceServicer_to_server(key_service, server)
+    add_PermissionServiceServicer_to_server(PermissionService(guard), server)
+    add_RecordServiceServicer_to_server(RecordService(guard), server)
 
 
 def _log_refusal(refusal: Refusal) -> None:

@@ -12,6 +12,9 @@ import click
 
 from sealwire.core.errors import SealwireError
 from sealwire.core.tls import refuse_tls_1_2
+from sealwire.server.certificate_commands import ca, certificate
+from sealwire.server.maintenance_commands import COMMANDS as MAINTENANCE
+from sealwire.server.signing_key_commands import signing_key
 
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 DEFAULT_LISTEN: Final = "127.0.0.1:7443"
@@ -69,7 +72,12 @@ def serve(directory: Path) -> None:
 @cli.command()
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @click.argument("name")
-@click.option("--role", type=click.Choice(["admin", "member"]), default="member", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["admin", "member"]),
+    show_default="member",
+    help="What it becomes; not with --recover.",
+)
 @click.option(
     "--out",
     required=True,
@@ -84,27 +92,70 @@ def serve(directory: Path) -> None:
     show_default=True,
     help="When it ends; 720 at most.",
 )
-def invite(directory: Path, name: str, role: str, out: Path, valid_hours: float) -> None:
+@click.option(
+    "--recover",
+    is_flag=True,
+    help="For an identity that exists and whose key is lost: whoever uses the invitation becomes "
+    "it, and its keys are revoked.",
+)
+def invite(
+    directory: Path, name: str, role: str | None, out: Path, valid_hours: float, recover: bool
+) -> None:
     """Write an invitation for NAME: one file, good for one use, for a limited time."""
     from sealwire.core.clock import system_clock
     from sealwire.core.secret_files import write_new_secret
     from sealwire.server.deployment import load_deployment
-    from sealwire.server.invitations import make_invitation, open_store
+    from sealwire.server.invitations import write_invitation, write_recovery
 
+    if recover and role:
+        raise click.UsageError("An identity that is recovered keeps its role; leave --role out.")
     deployment = load_deployment(directory)
-    with open_store(deployment, random=os.urandom) as store:
-        invitation = make_invitation(
+    if recover:
+        invitation = write_recovery(
+            deployment, name, valid_hours=valid_hours, clock=system_clock, random=os.urandom
+        )
+    else:
+        invitation = write_invitation(
             deployment,
-            store,
-            name=name,
-            role=role,
+            name,
+            role=role or "member",
             valid_hours=valid_hours,
             clock=system_clock,
             random=os.urandom,
         )
     write_new_secret(out, invitation.to_json())
+    name = invitation.name
     click.echo(f"An invitation for {name} was written to {out}; hand it over like a password.")
     click.echo(f"It is used with: sealwire join {out}")
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@click.argument("identity")
+@click.argument("verbs", metavar="VERB[,VERB…]")
+@click.argument("namespace")
+def grant(directory: Path, identity: str, verbs: str, namespace: str) -> None:
+    """Allow IDENTITY, a name or key id, verbs in NAMESPACE and below it.
+
+    For a namespace in which nobody is left who could grant; the identity's history shows it.
+    """
+    from sealwire.core.clock import system_clock
+    from sealwire.server.deployment import load_deployment
+    from sealwire.server.operator_grants import grant as allow
+    from sealwire.storage import Verb
+
+    known = [str(verb) for verb in Verb]
+    given = verbs.split(",")
+    if unknown := [verb for verb in given if verb not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is no verb; these are: {', '.join(known)}.")
+    named = allow(
+        load_deployment(directory),
+        identity,
+        [Verb(verb) for verb in given],
+        namespace,
+        clock=system_clock,
+    )
+    click.echo(f"{named.name} may {', '.join(given)} in {namespace} and below.")
 
 
 @cli.command()
@@ -112,10 +163,17 @@ def invite(directory: Path, name: str, role: str, out: Path, valid_hours: float)
 def migrate(directory: Path) -> None:
     """Bring the database in DIR to this version's schema; make a backup first."""
     from sealwire.server.deployment import load_deployment
-    from sealwire.storage import upgrade
+    from sealwire.server.migration import migrate_deployment
 
-    upgrade(load_deployment(directory).database)
+    migrate_deployment(load_deployment(directory))
     click.echo(f"The database in {directory} has this version's schema.")
+
+
+cli.add_command(ca)
+cli.add_command(certificate)
+cli.add_command(signing_key)
+for command in MAINTENANCE:
+    cli.add_command(command)
 
 
 def main() -> None:

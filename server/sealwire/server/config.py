@@ -12,6 +12,7 @@ from typing import Any, Final
 from sealwire.core.errors import ConfigurationError
 from sealwire.core.requests import TimeWindow
 from sealwire.core.spiffe import TrustDomain
+from sealwire.interceptors import Binding
 
 FILE_NAME: Final = "sealwire.toml"
 MAX_PORT: Final = 65_535
@@ -21,6 +22,7 @@ _LARGEST: Final = {
     "drain_seconds": 3600,
     "client_certificate_days": 3650,
 }
+_BINDINGS: Final = tuple(binding.value for binding in Binding)
 _ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _DNS_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -36,7 +38,8 @@ class Config:
     window_seconds: int = 60
     skew_seconds: int = 10
     drain_seconds: int = 25
-    client_certificate_days: int = 90
+    client_certificate_days: int = 7
+    client_certificates: str = Binding.STRICT.value
 
     def __post_init__(self) -> None:
         """Refuse what can't work: ConfigurationError names the setting."""
@@ -46,6 +49,13 @@ class Config:
         for name in ("listen", "address"):
             check_address(getattr(self, name), setting=name)
         TrustDomain(self.trust_domain)
+        if self.client_certificates not in _BINDINGS:
+            raise ConfigurationError(f"client_certificates must be one of: {', '.join(_BINDINGS)}.")
+
+    @property
+    def binding(self) -> Binding:
+        """Which certificates carry a key's requests."""
+        return Binding(self.client_certificates)
 
     @property
     def window(self) -> TimeWindow:
@@ -142,6 +152,11 @@ skew_seconds = {skew_seconds}
 # How long requests under way may take to finish after SIGTERM.
 drain_seconds = {drain_seconds}
 
-# How long a client's TLS certificate is valid.
+# How long a client's TLS certificate is valid; clients renew theirs when a third of that is left.
 client_certificate_days = {client_certificate_days}
+
+# Which TLS certificates carry a client's requests: "strict" are those that name its key, which this
+# deployment issues; with "registered", a client may enrol with the certificate of an outside PKI,
+# whose CA stands in client-ca.crt, and is bound to exactly the URI in that.
+client_certificates = "{client_certificates}"
 """

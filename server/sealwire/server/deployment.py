@@ -1,9 +1,12 @@
 """A deployment directory: everything that one server owns.
 
-sealwire.toml   settings          ca.crt, ca.key          the CA of clients and server
-sealwire.db     sealed records    server.crt, server.key  TLS
-replay/         claimed nonces    signing.key             signs every response (Ed25519)
+sealwire.toml   settings          ca.crt, ca.key          the CAs of clients and server
+sealwire.db     sealed records    client-ca.crt           outside PKIs' CAs, for clients; if any
+replay/         claimed nonces    server.crt, server.key  TLS
+                                  signing.key             signs every response (Ed25519)
+                                  signing-keys.txt        the signing keys before it, once rotated
 roots/1.key     root sealing key (X25519), one file for each version
+authority.journal                 every change of who may do what
 """
 
 from __future__ import annotations
@@ -16,13 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealwire.core.clock import Clock
 from sealwire.core.errors import ConfigurationError
 from sealwire.core.invitation import ServerIdentity
-from sealwire.core.key_files import parse_private_key, private_key_text, root_key_text
+from sealwire.core.key_files import private_key_text, root_key_text
 from sealwire.core.keys import PrivateKey, Random
 from sealwire.core.pki import (
     CertificateAuthority,
@@ -31,7 +33,7 @@ from sealwire.core.pki import (
     new_tls_key,
     tls_key_pem,
 )
-from sealwire.core.secret_files import read_secret, write_new_secret
+from sealwire.core.secret_files import write_new_secret
 from sealwire.core.spiffe import TrustDomain
 from sealwire.interceptors import create_journal
 from sealwire.server.config import (
@@ -42,8 +44,11 @@ from sealwire.server.config import (
     read_config,
     render_config,
 )
-from sealwire.server.key_material import read_key, read_pair, read_root_keys
+from sealwire.server.key_material import read_root_keys
+from sealwire.server.signing_keys import KEY_FILE, read_signing_keys
+from sealwire.server.tls_material import TlsMaterial, load_tls
 from sealwire.storage import RootKeys, create_database
+from sealwire.v1.envelope_pb2 import SignedMessage
 
 CA_DAYS: Final = 10 * 365
 SERVER_CERTIFICATE_DAYS: Final = 365
@@ -55,10 +60,9 @@ class Deployment:
 
     directory: Path
     config: Config
-    authority: CertificateAuthority
-    server_certificate_pem: bytes
-    server_key_pem: bytes
+    tls: TlsMaterial
     signing_key: PrivateKey
+    successions: tuple[SignedMessage, ...]
     root_keys: RootKeys
 
     def __repr__(self) -> str:
@@ -80,9 +84,19 @@ class Deployment:
         return self.directory / "replay"
 
     @property
+    def authority_journal(self) -> Path:
+        """The file that tells whether the database is the newest one."""
+        return self.directory / "authority.journal"
+
+    @property
+    def authority(self) -> CertificateAuthority:
+        """The CA that issues."""
+        return self.tls.authority
+
+    @property
     def ca_pem(self) -> bytes:
-        """The certificate that clients and server trust."""
-        return certificate_pem(self.authority.certificate)
+        """The certificates of all CAs that clients and server trust."""
+        return self.tls.ca_pem
 
     @property
     def server_identity(self) -> ServerIdentity:
@@ -136,17 +150,14 @@ def load_deployment(directory: Path) -> Deployment:
             should be.
     """
     config = read_config(directory / FILE_NAME)
-    ca, ca_key = read_pair(directory / "ca.crt", directory / "ca.key")
-    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
-        raise ConfigurationError(f"{directory / 'ca.key'} is not an ECDSA key.")
-    read_pair(directory / "server.crt", directory / "server.key")
+    tls = load_tls(directory)
+    signing = read_signing_keys(directory, audience=config.audience)
     return Deployment(
         directory=directory,
         config=config,
-        authority=CertificateAuthority(ca, ca_key),
-        server_certificate_pem=(directory / "server.crt").read_bytes(),
-        server_key_pem=read_secret(directory / "server.key"),
-        signing_key=read_key(directory / "signing.key", parse_private_key),
+        tls=tls,
+        signing_key=signing.key,
+        successions=tuple(link.signed(config.audience) for link in signing.chain),
         root_keys=read_root_keys(directory / "roots"),
     )
 
@@ -176,7 +187,7 @@ def _fill(
     (directory / "roots").mkdir(mode=0o700)
     write_new_secret(directory / "ca.key", tls_key_pem(authority.key))
     write_new_secret(directory / "server.key", tls_key_pem(server_key))
-    write_new_secret(directory / "signing.key", private_key_text(PrivateKey.generate(random)))
+    write_new_secret(directory / KEY_FILE, private_key_text(PrivateKey.generate(random)))
     write_new_secret(directory / "roots" / "1.key", root_key_text(root_key))
     create_database(
         directory / "sealwire.db",

@@ -1,113 +1,220 @@
-"""IdentityService: enrolment by invitation, and who a caller is."""
+"""IdentityService: how identities come, what becomes of them, and who a caller is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from cryptography.hazmat.primitives import serialization
-
-from sealwire.core.clock import Clock
-from sealwire.core.envelope import digest
-from sealwire.core.errors import AuthenticationError
-from sealwire.core.pki import CertificateAuthority, Validity, requested_key
+from sealwire.core.encoding import base64url, from_base64url
+from sealwire.core.errors import (
+    AuthenticationError,
+    MalformedError,
+    NotFoundError,
+)
+from sealwire.core.names import check_identity_name
 from sealwire.core.spiffe import TrustDomain
 from sealwire.interceptors import Applicant, Call
-from sealwire.server.permissions import require_enrolled
-from sealwire.storage import IdentityRow, NewIdentity, Store, Transaction
+from sealwire.server.authorization import Authorization, find_identity
+from sealwire.server.client_certificates import ClientCertificates
+from sealwire.server.enrolment import Application, enrol
+from sealwire.server.guard import Guard
+from sealwire.server.identity_changes import apply_change, remove
+from sealwire.server.invitations import Inviter
+from sealwire.server.messages import event_messages, identity_message, newest_key_id
+from sealwire.storage import ROLES, IdentityRow
 from sealwire.v1.identity_pb2 import (
+    CreateInvitationRequest,
+    CreateInvitationResponse,
     EnrollRequest,
     EnrollResponse,
+    GetIdentityRequest,
+    GetIdentityResponse,
     Identity,
+    ListIdentitiesRequest,
+    ListIdentitiesResponse,
+    RemoveIdentityRequest,
+    RemoveIdentityResponse,
+    UpdateIdentityRequest,
+    UpdateIdentityResponse,
     WhoAmIRequest,
     WhoAmIResponse,
 )
 from sealwire.v1.identity_pb2_grpc import IdentityServiceServicer
 
+DEFAULT_PAGE_SIZE: Final = 100
+MAX_PAGE_SIZE: Final = 1_000
+SHOWN_EVENTS: Final = 100
+
 
 @dataclass(frozen=True, slots=True)
-class ClientCertificates:
-    """Issues the TLS certificates of enrolled keys."""
-
-    authority: CertificateAuthority
-    trust_domain: TrustDomain
-    days: int
-
-    def issue(self, certificate_request: bytes, public_key_id: str, *, now: int) -> bytes:
-        """Return a certificate, DER, for the request's key, bound to `public_key_id`.
-
-        Raises:
-            MalformedError: if the request is none, or not for an ECDSA P-256 key.
-        """
-        certificate = self.authority.issue_client(
-            requested_key(certificate_request),
-            self.trust_domain.key_uri(public_key_id),
-            validity=Validity(now, self.days),
-        )
-        return certificate.public_bytes(serialization.Encoding.DER)
-
-
 class IdentityService(IdentityServiceServicer):
-    """Identities, their keys and their certificates."""
+    """Identities, for themselves and for admins."""
 
-    def __init__(self, store: Store, certificates: ClientCertificates, clock: Clock) -> None:
-        """Serve the identities in `store`."""
-        self._store = store
-        self._certificates = certificates
-        self._clock = clock
+    guard: Guard
+    certificates: ClientCertificates
+    inviter: Inviter
 
     async def Enroll(self, request: EnrollRequest, call: Call) -> EnrollResponse:
-        """Make an identity of an invitation's name for the key that signed the request.
+        """Make an identity, or recover one, for the key that signed the request.
 
         The signature proves possession of the key, the token the right to the name, and the
         invitation's certificate ties the connection to the token. All of it happens, or nothing.
-        The key that spent an invitation may repeat itself until the invitation ends, so that a lost
-        answer costs nothing; any other key is refused.
         """
-        applicant = call.applicant
-        if request.invitation_id != applicant.invitation_id:
-            raise AuthenticationError("The invitation is not the bootstrap certificate's.")
-        now = self._clock()
+        applicant, now = call.applicant, self.guard.clock()
+        application = Application(
+            invitation_id=request.invitation_id,
+            token=request.token,
+            public_key=applicant.public_key,
+            certificate_uri=_registered_uri(request, applicant, self.certificates.trust_domain),
+        )
         key_id = applicant.public_key.key_id
-        certificate = self._certificates.issue(request.certificate_request, key_id, now=now)
-        identity = await self._store.write(lambda tx: _enroll(tx, request, applicant, now))
-        return EnrollResponse(identity=_identity(identity, key_id), certificate=certificate)
+        certificate = b""
+        if application.certificate_uri is None:
+            certificate = self.certificates.issue(request.certificate_request, key_id, now=now)
+        identity = await self.guard.enrol(call, lambda tx: enrol(tx, application, now=now))
+        return EnrollResponse(identity=identity_message(identity, key_id), certificate=certificate)
 
     async def WhoAmI(self, _request: WhoAmIRequest, call: Call) -> WhoAmIResponse:
         """Return the identity that the signing key belongs to."""
-        identity_id = require_enrolled(call)
-        identity = await self._store.read(lambda tx: tx.identities.find(identity_id))
-        if identity is None:
-            raise AuthenticationError("The key's identity does not exist any more.")
-        return WhoAmIResponse(identity=_identity(identity, call.caller.public_key.key_id))
+        identity = await self.guard.read(call, lambda auth: auth.enrolled())
+        return WhoAmIResponse(identity=identity_message(identity, call.caller.public_key.key_id))
 
-    async def CreateInvitation(self, _r: object, _c: Call) -> object:
-        raise NotImplementedError
+    async def CreateInvitation(
+        self, request: CreateInvitationRequest, call: Call
+    ) -> CreateInvitationResponse:
+        """Invite somebody new, or whoever lost the key of an identity."""
+        if not request.recover:
+            check_identity_name(request.name)
+            if request.role not in ROLES:
+                raise MalformedError("A role is admin or member.")
+        elif request.role:
+            raise MalformedError("An identity that is recovered keeps its role; name none.")
 
-    ListIdentities = GetIdentity = UpdateIdentity = RemoveIdentity = CreateInvitation
+        def unit(auth: Authorization) -> CreateInvitationResponse:
+            auth.admin()
+            hours = request.valid_seconds / 3600
+            key_id = auth.caller.key.public_key.key_id
+            if request.recover:
+                identity = _named(auth, request.name)
+                auth.record(identity, "identity.recovery_invited")
+                invitation = self.inviter.recover(
+                    auth.tx, identity, valid_hours=hours, now=auth.now, made_by=key_id
+                )
+            else:
+                invitation = self.inviter.invite(
+                    auth.tx,
+                    request.name,
+                    role=request.role,
+                    valid_hours=hours,
+                    now=auth.now,
+                    made_by=key_id,
+                )
+                auth.record(auth.caller.identity, "invitation.created", request.name)
+            return CreateInvitationResponse(invitation=invitation.to_json())
+
+        return await self.guard.write(call, unit)
+
+    async def ListIdentities(
+        self, request: ListIdentitiesRequest, call: Call
+    ) -> ListIdentitiesResponse:
+        """Return a page, in the order of the names' UTF-8 bytes."""
+        if request.page_size > MAX_PAGE_SIZE:
+            raise MalformedError(f"A page has at most {MAX_PAGE_SIZE} identities.")
+        size = request.page_size or DEFAULT_PAGE_SIZE
+        after = _after(request.page_token)
+
+        def unit(auth: Authorization) -> ListIdentitiesResponse:
+            auth.admin()
+            rows = auth.tx.identities.page(after=after, limit=size + 1)
+            page = rows[:size]
+            token = base64url(page[-1].name.encode()) if len(rows) > size else ""
+            return ListIdentitiesResponse(
+                identities=[_message(auth, row) for row in page], next_page_token=token
+            )
+
+        return await self.guard.read(call, unit)
+
+    async def GetIdentity(self, request: GetIdentityRequest, call: Call) -> GetIdentityResponse:
+        """Return an identity, its groups and what happened to it."""
+
+        def unit(auth: Authorization) -> GetIdentityResponse:
+            identity = auth.identity(request.identity)
+            events = auth.tx.events.latest(identity.id, limit=SHOWN_EVENTS)
+            groups = auth.tx.groups.names(auth.tx.groups.of_identity(identity.id))
+            return GetIdentityResponse(
+                identity=_message(auth, identity),
+                groups=sorted(groups.values()),
+                events=event_messages(auth.tx, events),
+            )
+
+        return await self.guard.read(call, unit)
+
+    async def UpdateIdentity(
+        self, request: UpdateIdentityRequest, call: Call
+    ) -> UpdateIdentityResponse:
+        """Suspend, resume, promote, demote or label."""
+
+        def unit(auth: Authorization) -> UpdateIdentityResponse:
+            identity = apply_change(auth, auth.identity(_given(request.identity)), request)
+            return UpdateIdentityResponse(identity=_message(auth, identity))
+
+        return await self.guard.write(call, unit)
+
+    async def RemoveIdentity(
+        self, request: RemoveIdentityRequest, call: Call
+    ) -> RemoveIdentityResponse:
+        """End everything that an identity may do, for good; its name stays taken."""
+
+        def unit(auth: Authorization) -> RemoveIdentityResponse:
+            identity = remove(auth, auth.identity(_given(request.identity)))
+            return RemoveIdentityResponse(identity=_message(auth, identity))
+
+        return await self.guard.write(call, unit)
 
 
-def _enroll(tx: Transaction, request: EnrollRequest, applicant: Applicant, now: int) -> IdentityRow:
-    token_digest = digest(request.token)
-    known = tx.identities.find_by_key(applicant.public_key.key_id)
-    if known is not None:
-        # The answer to the first attempt was lost: same key, same invitation, same identity.
-        identity, _ = known
-        tx.invitations.require_spent_on(
-            identity.id, invitation_id=request.invitation_id, token_digest=token_digest, now=now
-        )
-        return identity
-    invitation = tx.invitations.take(request.invitation_id, token_digest=token_digest, now=now)
-    new = NewIdentity(invitation.name, invitation.role, applicant.public_key)
-    identity = tx.identities.create(new, now)
-    tx.invitations.finish(invitation.id, identity_id=identity.id)
-    return identity
+def _registered_uri(
+    request: EnrollRequest, applicant: Applicant, trust_domain: TrustDomain
+) -> str | None:
+    """Return the name of the outside PKI's certificate that an enrolment came with, if it did.
+
+    Raises:
+        AuthenticationError: if the connection's certificate is another invitation's, or another
+            key's of this server.
+        MalformedError: if an outside certificate comes with a request for one of ours.
+    """
+    if applicant.invitation_id is not None:
+        if request.invitation_id != applicant.invitation_id:
+            raise AuthenticationError("The invitation is not the bootstrap certificate's.")
+        return None
+    if trust_domain.names(applicant.peer.uri):
+        raise AuthenticationError("The connection's certificate is not the applicant's.")
+    if request.certificate_request:
+        raise MalformedError("With a certificate of your own, no certificate can be requested.")
+    return applicant.peer.uri
 
 
-def _identity(row: IdentityRow, public_key_id: str) -> Identity:
-    return Identity(
-        id=row.id,
-        name=row.name,
-        role=row.role,
-        public_key_id=public_key_id,
-        created_at=row.created_at,
-    )
+def _given(named: str) -> str:
+    if not named:
+        raise MalformedError("Name the identity that is to be changed.")
+    return named
+
+
+def _named(auth: Authorization, named: str) -> IdentityRow:
+    found = find_identity(auth.tx, named)
+    if found is None:
+        raise NotFoundError("There is no identity of this name or key.")
+    return found
+
+
+def _message(auth: Authorization, row: IdentityRow) -> Identity:
+    return identity_message(row, newest_key_id(auth.tx, row, now=auth.now))
+
+
+def _after(page_token: str) -> str | None:
+    """Return the name that a page token stands for. It is a position, and grants nothing."""
+    if not page_token:
+        return None
+    try:
+        return from_base64url(page_token).decode("utf-8")
+    except (MalformedError, UnicodeDecodeError):
+        raise MalformedError("The page token is not one that this server gave out.") from None

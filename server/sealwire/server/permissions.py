@@ -1,47 +1,72 @@
-"""Who may do what: decided by the identity that the signing key belongs to, deny by default.
+"""What each method's permission demands (docs/permissions.md).
 
-A permission that no rule grants is denied. A namespace that does not exist and one that is
-somebody else's are refused with the same words, so names can't be probed.
+A method's policy names a permission; this table says who has it. A permission that is not in the
+table keeps the server from starting, and `Authorization` refuses to decide by another rule than
+the table's.
 """
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
-from sealwire.core.errors import PermissionDeniedError
-from sealwire.interceptors import Call
-from sealwire.storage import Namespace
+from sealwire.core.errors import PolicyError
+from sealwire.core.policy import MethodPolicy
+from sealwire.storage import Verb
 
-OWNER_PERMISSIONS: Final = frozenset(
-    {"records.read", "records.write", "records.list", "records.delete"}
+
+class Rule(enum.Enum):
+    """Who has a permission that is not a verb on a namespace."""
+
+    INVITED = "whoever holds an invitation"
+    ENROLLED = "every active identity, about itself or what it may see"
+    SELF_OR_ADMIN = "an identity about itself, an admin about all"
+    ADMIN = "an admin"
+    GRANTOR = "whoever holds share or admin on the namespace, as far as they hold it"
+    ASKER = "an identity about itself; a grantor of the namespace or an admin about all"
+
+
+PERMISSIONS: Final[Mapping[str, Verb | Rule]] = MappingProxyType(
+    {
+        "records.read": Verb.READ,
+        "records.write": Verb.WRITE,
+        "records.list": Verb.LIST,
+        "records.delete": Verb.DELETE,
+        "identities.enroll": Rule.INVITED,
+        "identities.read_self": Rule.ENROLLED,
+        "identities.read": Rule.SELF_OR_ADMIN,
+        "identities.list": Rule.ADMIN,
+        "identities.invite": Rule.ADMIN,
+        "identities.update": Rule.ADMIN,
+        "identities.remove": Rule.ADMIN,
+        "certificates.renew": Rule.ENROLLED,
+        "certificates.revoke": Rule.SELF_OR_ADMIN,
+        "keys.rotate": Rule.ENROLLED,
+        "keys.list": Rule.SELF_OR_ADMIN,
+        "keys.revoke": Rule.SELF_OR_ADMIN,
+        "server_keys.list": Rule.ENROLLED,
+        "groups.create": Rule.ADMIN,
+        "groups.add_member": Rule.ADMIN,
+        "groups.remove_member": Rule.ADMIN,
+        "groups.list": Rule.ENROLLED,
+        "grants.create": Rule.GRANTOR,
+        "grants.remove": Rule.GRANTOR,
+        "grants.list": Rule.GRANTOR,
+        "permissions.test": Rule.ASKER,
+    }
 )
-"""What the owner of a namespace may do in it."""
-SELF_PERMISSIONS: Final = frozenset({"identities.read_self"})
-"""What every enrolled identity may do."""
 
 
-def require_owner(call: Call, namespace: Namespace | None) -> Namespace:
-    """Return the namespace if the caller may do in it what the method's policy names.
+def require_rules(methods: Iterable[MethodPolicy]) -> None:
+    """Return if every method's permission has a rule.
 
     Raises:
-        PermissionDeniedError: if not, or there is no such namespace.
+        PolicyError: naming the first method whose permission has none.
     """
-    allowed = (
-        namespace is not None
-        and namespace.owner_id == call.caller.identity
-        and call.method.permission in OWNER_PERMISSIONS
-    )
-    if namespace is None or not allowed:
-        raise PermissionDeniedError("You have no right to this in this namespace.")
-    return namespace
-
-
-def require_enrolled(call: Call) -> str:
-    """Return the caller's identity if every identity may call this method.
-
-    Raises:
-        PermissionDeniedError: if the method needs more.
-    """
-    if call.method.permission not in SELF_PERMISSIONS:
-        raise PermissionDeniedError("You have no right to this.")
-    return call.caller.identity
+    for method in methods:
+        if method.permission not in PERMISSIONS:
+            raise PolicyError(
+                f"{method.path} asks for the permission {method.permission!r}, which no rule gives."
+            )

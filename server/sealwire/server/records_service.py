@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sealwire.core.clock import Clock
 from sealwire.core.encoding import base64url, from_base64url
 from sealwire.core.errors import MalformedError, NotFoundError
 from sealwire.core.names import MAX_VALUE_BYTES, check_namespace, check_record_name
 from sealwire.interceptors import Call
-from sealwire.server.permissions import require_owner
-from sealwire.storage import RecordRow, Store, Transaction
+from sealwire.server.authorization import Authorization
+from sealwire.server.guard import Guard
+from sealwire.storage import RecordRow
 from sealwire.v1.records_pb2 import (
     DeleteRecordRequest,
     DeleteRecordResponse,
@@ -29,44 +29,38 @@ MAX_PAGE_SIZE: Final = 1_000
 
 
 class RecordService(RecordServiceServicer):
-    """Sealed records, read and written by the owners of their namespaces."""
+    """Sealed records, for those who hold the verb in the record's namespace."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Serve the records in `store`."""
-        self._store = store
-        self._clock = clock
+    def __init__(self, guard: Guard) -> None:
+        """Serve the records behind `guard`."""
+        self._guard = guard
 
     async def PutRecord(self, request: PutRecordRequest, call: Call) -> PutRecordResponse:
-        """Seal and store; the namespace is created by its first writer, who owns it."""
+        """Seal and store; a namespace that nobody has a claim to becomes its first writer's."""
         namespace_name = check_namespace(request.namespace)
         name = check_record_name(request.name)
         if len(request.value) > MAX_VALUE_BYTES:
             raise MalformedError(f"A value has at most {MAX_VALUE_BYTES} bytes.")
-        now = self._clock()
 
-        def unit(tx: Transaction) -> RecordRow:
-            found = tx.namespaces.find(namespace_name)
-            if found is None:
-                owner = call.caller.identity
-                found = tx.namespaces.create(namespace_name, owner_id=owner, now=now)
-            namespace = require_owner(call, found)
-            return tx.records.put(namespace, name, value=request.value, now=now)
+        def unit(auth: Authorization) -> RecordRow:
+            namespace = auth.writable(namespace_name)
+            return auth.tx.records.put(namespace, name, value=request.value, now=auth.now)
 
-        return PutRecordResponse(record=_info(await self._store.write(unit)))
+        return PutRecordResponse(record=_info(await self._guard.write(call, unit)))
 
     async def GetRecord(self, request: GetRecordRequest, call: Call) -> GetRecordResponse:
         """Open and return."""
         namespace_name = check_namespace(request.namespace)
         name = check_record_name(request.name)
 
-        def unit(tx: Transaction) -> tuple[RecordRow, bytes]:
-            namespace = require_owner(call, tx.namespaces.find(namespace_name))
-            found = tx.records.get(namespace, name)
+        def unit(auth: Authorization) -> tuple[RecordRow, bytes]:
+            namespace = auth.namespace(namespace_name)
+            found = auth.tx.records.get(namespace, name)
             if found is None:
                 raise NotFoundError("This namespace has no record of that name.")
             return found
 
-        row, value = await self._store.read(unit)
+        row, value = await self._guard.read(call, unit)
         return GetRecordResponse(record=_info(row), value=value)
 
     async def ListRecords(self, request: ListRecordsRequest, call: Call) -> ListRecordsResponse:
@@ -77,11 +71,11 @@ class RecordService(RecordServiceServicer):
         size = request.page_size or DEFAULT_PAGE_SIZE
         after = _after(request.page_token)
 
-        def unit(tx: Transaction) -> list[RecordRow]:
-            namespace = require_owner(call, tx.namespaces.find(namespace_name))
-            return tx.records.page(namespace, after=after, limit=size + 1)
+        def unit(auth: Authorization) -> list[RecordRow]:
+            namespace = auth.namespace(namespace_name)
+            return auth.tx.records.page(namespace, after=after, limit=size + 1)
 
-        rows = await self._store.read(unit)
+        rows = await self._guard.read(call, unit)
         page = rows[:size]
         token = base64url(page[-1].name.encode()) if len(rows) > size else ""
         return ListRecordsResponse(records=[_info(row) for row in page], next_page_token=token)
@@ -91,12 +85,12 @@ class RecordService(RecordServiceServicer):
         namespace_name = check_namespace(request.namespace)
         name = check_record_name(request.name)
 
-        def unit(tx: Transaction) -> None:
-            namespace = require_owner(call, tx.namespaces.find(namespace_name))
-            if not tx.records.delete(namespace, name):
+        def unit(auth: Authorization) -> None:
+            namespace = auth.namespace(namespace_name)
+            if not auth.tx.records.delete(namespace, name):
                 raise NotFoundError("This namespace has no record of that name.")
 
-        await self._store.write(unit)
+        await self._guard.write(call, unit)
         return DeleteRecordResponse()
 
 

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import gc
 import logging
-import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from sealwire.core.errors import ConfigurationError
+from sealwire.core.clock import system_clock
 from sealwire.server.app import build_server
 from sealwire.server.config import check_address
 from sealwire.server.deployment import load_deployment
+from sealwire.server.sole_server import sole_server
 
 
 def serve(directory: Path, *, announce: Callable[[str], None]) -> None:
     """Serve a deployment until SIGTERM or SIGINT; requests under way are finished first.
 
+    SIGHUP has its certificates read at once; a change of them is noticed within seconds anyway.
     `announce` is given the address once the server answers.
 
     Raises:
         ConfigurationError: if the deployment can't be served, or another process serves it.
     """
-    with _sole_server(directory):
+    with sole_server(directory):
         asyncio.run(_serve(directory, announce))
 
 
@@ -64,12 +63,14 @@ def configure_logging() -> None:
 
 async def _serve(directory: Path, announce: Callable[[str], None]) -> None:
     deployment = load_deployment(directory)
+    deployment.tls.require_servable(deployment.config, now=system_clock())
     server = build_server(deployment)
     _spare_the_collector()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, server.live.request_reload)
     await server.start()
     host, _ = check_address(deployment.config.listen, setting="listen")
     announce(f"{host}:{server.port}")
@@ -88,29 +89,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-
-
-@contextlib.contextmanager
-def _sole_server(directory: Path) -> Iterator[None]:
-    """Hold the deployment's lock: two servers would not know of each other's nonces.
-
-    The lock is the directory's own, so that nothing is written into one that is no deployment.
-    """
-    try:
-        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{directory} is no deployment that can be served: {error.strerror}."
-        ) from error
-    try:
-        _lock_at_once(lock, directory)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _lock_at_once(lock: int, directory: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigurationError(f"Another process is serving {directory}.") from None
