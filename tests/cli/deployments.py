@@ -10,15 +10,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sealwire.client.profile_files import (
-    IDENTITY_KEY_FILE,
-    TLS_KEY_FILE,
+    ISSUED,
     Profile,
+    begin_profile,
     write_server_files,
 )
+from sealwire.client.profile_layout import TLS_KEY_FILE
 from sealwire.client.profiles import Profiles
+from sealwire.client.signers import FILE, parse_signer
 from sealwire.core.clock import system_clock
 from sealwire.core.invitation import Invitation, ServerIdentity
-from sealwire.core.key_files import private_key_text
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import (
     CertificateAuthority,
@@ -75,16 +76,22 @@ class Deployment:
         )
 
     def enrol(
-        self, profiles: Profiles, name: str, *, days: float = 1, age_days: float = 0
+        self,
+        profiles: Profiles,
+        name: str,
+        *,
+        days: float = 1,
+        age_days: float = 0,
+        signer: str = FILE,
     ) -> Profile:
         """Return a new profile, as if this server had enrolled it."""
         profiles.prepare()
         folder = profiles.directory / ".joining"
         folder.mkdir(mode=0o700)
-        key, tls_key = PrivateKey.generate(os.urandom), new_tls_key()
-        write_new_secret(folder / IDENTITY_KEY_FILE, private_key_text(key))
+        key, tls_key = parse_signer(signer).settle(folder, random=os.urandom), new_tls_key()
+        begin_profile(folder, key, certificate=ISSUED)
         write_new_secret(folder / TLS_KEY_FILE, tls_key_pem(tls_key))
-        uri = f"key/{key.public_key.key_id}"
+        uri = f"key/{key.signer.public_key.key_id}"
         write_server_files(
             folder,
             self.server,

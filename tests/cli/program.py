@@ -43,7 +43,7 @@ class User:
         return {**kept, "XDG_CONFIG_HOME": str(self.home / "config"), **extra}
 
     def run(self, *arguments: str | Path, stdin: bytes = b"", **extra: str) -> Done:
-        """Run a command whose output goes to pipes."""
+        """Run a command whose output goes to pipes, with no terminal anywhere."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.home,
@@ -51,6 +51,7 @@ class User:
             input=stdin,
             capture_output=True,
             check=False,
+            start_new_session=True,
         )
         return Done(done.returncode, done.stdout, done.stderr.decode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,14 +20,16 @@ class Server:
     """A deployment in a directory, served until the `with` block ends."""
 
     directory: Path
-    address: str = ""
+    address: str
     _process: subprocess.Popen[str] | None = None
 
     @classmethod
     def create(cls, directory: Path) -> Self:
-        """Make a deployment whose port is chosen when it is served."""
-        operate("init", directory, "--host", HOST, "--listen", f"{HOST}:0")
-        return cls(directory)
+        """Make a deployment on a port that is free now: its invitations must name it."""
+        with socket.create_server((HOST, 0)) as held:
+            address = f"{HOST}:{held.getsockname()[1]}"
+        operate("init", directory, "--host", HOST, "--listen", address)
+        return cls(directory, address)
 
     def __enter__(self) -> Self:
         log = (self.directory / "server.log").open("wb")
@@ -35,12 +38,7 @@ class Server:
         )
         log.close()
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        self.address = line.split()[-1]
-        settings = self.directory / "sealwire.toml"
-        given = settings.read_text()
-        settings.write_text(given.replace(f'address = "{HOST}:0"', f'address = "{self.address}"'))
-        assert settings.read_text() != given
+        assert self.address in self._process.stdout.readline()
         return self
 
     def __exit__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sealwire.client.enrolment import verified_certificate
+from sealwire.client.enrolment import enrolled_certificate
 from sealwire.core.clock import system_clock
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import Validity, new_tls_key
@@ -32,7 +33,7 @@ def response(pem: bytes, *, public_key_id: str = KEY_ID) -> EnrollResponse:
 
 
 def verify(answer: EnrollResponse, *, now: int | None = None) -> x509.Certificate:
-    return verified_certificate(
+    return enrolled_certificate(
         answer,
         ca_pem=HERE.server.ca_pem,
         tls_key=TLS_KEY.public_key(),
@@ -89,7 +90,7 @@ def test_a_certificate_of_the_future_is_refused() -> None:
 
 def test_an_answer_about_another_key_is_refused() -> None:
     pem = HERE.certificate(TLS_KEY, f"key/{KEY_ID}")
-    with pytest.raises(ResponseVerificationError):
+    with pytest.raises(ResponseVerificationError, match="not about the keys"):
         verify(response(pem, public_key_id=OTHER_KEY_ID))
 
 
@@ -112,12 +113,13 @@ def test_a_server_that_issues_under_another_ca_than_the_invitations_makes_no_pro
     )
     issued_pem = issued.public_bytes(serialization.Encoding.PEM)
     rewrite(server.directory / "server.crt", lambda _: issued_pem)
+    own_ca = (server.directory / "ca.crt").read_text()
+    rewrite(server.directory / "ca.crt", lambda text: text + HERE.server.ca_pem.encode())
     with server:
         invitation = server.invite("alice", tmp_path / "invitation")
-        own_ca = _json_text((server.directory / "ca.crt").read_text())
-        here_ca = _json_text(HERE.server.ca_pem)
-        rewrite(invitation, lambda text: text.replace(own_ca, here_ca))
+        rewrite(invitation, lambda text: text.replace(_json_text(own_ca), b""))
         done = user.run("join", invitation)
+    assert json.loads(invitation.read_bytes())["ca_certificate"] == HERE.server.ca_pem
     assert (done.code, done.out) == (2, b"")
     assert "not one for the keys made here" in done.err
     assert not (user.profiles / "default").exists()

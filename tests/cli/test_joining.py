@@ -38,7 +38,7 @@ def test_nothing_is_left_beside_the_profile(member: User) -> None:
 
 
 def test_a_second_profile_is_used_when_it_is_named(member: User, server: Server) -> None:
-    other = server.invite(f"second-{uuid.uuid4()}", member.home / "other")
+    other = server.invite(f"a-second-{uuid.uuid4()}", member.home / "other")
     document = member.run("join", other, "--profile", "second", "--output", "json").json()
     assert document["in_use"] is False
     name = document["name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sealwire.client.profiles import Profiles
 from sealwire.core.errors import ConfigurationError
+from sealwire.core.key_files import private_key_text
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import new_tls_key, tls_key_pem
 from tests.cli.deployments import Deployment, rewrite
@@ -22,6 +24,11 @@ def folder(profiles: Profiles, absent: Deployment) -> Path:
     return profiles.directory / "work"
 
 
+def without(text: bytes, names: set[str]) -> bytes:
+    """Return a JSON object without some of its fields."""
+    return json.dumps({k: v for k, v in json.loads(text).items() if k not in names}).encode()
+
+
 def test_a_profile_reads_as_it_was_written(profiles: Profiles, absent: Deployment) -> None:
     written = absent.enrol(profiles, "work")
     assert profiles.load("work") == written
@@ -31,8 +38,9 @@ def test_a_profile_reads_as_it_was_written(profiles: Profiles, absent: Deploymen
 
 def test_a_profile_shows_no_secret_in_its_repr(profiles: Profiles, absent: Deployment) -> None:
     profile = absent.enrol(profiles, "work")
+    assert isinstance(profile.signer, PrivateKey)
     assert "PRIVATE" not in repr(profile)
-    assert repr(profile.key.seed) not in repr(profile)
+    assert repr(profile.signer.seed) not in repr(profile)
 
 
 def test_everything_of_a_profile_is_open_to_its_user_only(profiles: Profiles, folder: Path) -> None:
@@ -142,6 +150,48 @@ def test_a_server_key_that_is_not_the_one_its_id_names_is_refused(
 def test_a_tls_key_of_another_certificate_is_refused(profiles: Profiles, folder: Path) -> None:
     rewrite(folder / "tls.key", lambda _: tls_key_pem(new_tls_key()))
     with pytest.raises(ConfigurationError, match="damaged"):
+        profiles.load("work")
+
+
+def test_a_key_that_is_not_the_enrolled_one_is_refused(profiles: Profiles, folder: Path) -> None:
+    other = private_key_text(PrivateKey.generate(os.urandom))
+    rewrite(folder / "identity.key", lambda _: other)
+    with pytest.raises(ConfigurationError, match="not the one that this profile was enrolled with"):
+        profiles.load("work")
+
+
+@pytest.mark.parametrize(
+    "later", [{"signer", "public_key_id", "certificate"}, {"signer"}, {"public_key_id"}]
+)
+def test_a_profile_of_before_signers_could_be_chosen_is_read(
+    profiles: Profiles, folder: Path, later: set[str]
+) -> None:
+    now = profiles.load("work")
+    rewrite(folder / "profile.json", lambda text: without(text, later))
+    assert profiles.load("work") == now
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"public_key_id": 1},
+        {"signer": None},
+        {"certificate": "stolen"},
+    ],
+)
+def test_a_field_of_no_meaning_is_damage(
+    profiles: Profiles, folder: Path, change: dict[str, object]
+) -> None:
+    rewrite(
+        folder / "profile.json", lambda text: json.dumps({**json.loads(text), **change}).encode()
+    )
+    with pytest.raises(ConfigurationError, match="damaged"):
+        profiles.load("work")
+
+
+def test_a_signer_of_no_kind_is_refused(profiles: Profiles, folder: Path) -> None:
+    rewrite(folder / "profile.json", lambda text: text.replace(b'"file"', b'"cloud"'))
+    with pytest.raises(ConfigurationError, match="no place where a key can live"):
         profiles.load("work")
 
 

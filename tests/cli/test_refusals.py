@@ -93,9 +93,11 @@ def test_a_server_whose_certificate_has_another_name_is_not_talked_to(
 
 # case 9
 def test_a_key_with_the_certificate_of_another_is_refused(member: User, namespace: str) -> None:
-    key = member.profiles / "default" / "identity.key"
-    assert member.run("keygen", "--out", "other.key").code == 0
-    rewrite(key, lambda _: (member.home / "other.key").read_bytes())
+    profile = member.profiles / "default"
+    enrolled = Profiles(member.profiles.parent).load("default").public_key_id.encode()
+    other = member.run("keygen", "--out", "other.key", "--output", "json").json()["public_key_id"]
+    rewrite(profile / "identity.key", lambda _: (member.home / "other.key").read_bytes())
+    rewrite(profile / "profile.json", lambda text: text.replace(enrolled, other.encode()))
     assert_refused(member, namespace, ("whoami",), "clock")
 
 

@@ -16,24 +16,30 @@ if TYPE_CHECKING:
     from sealwire.client.client import Client
     from sealwire.client.connection import TlsIdentity
     from sealwire.client.errors import (
+        ExistsError,
         ForbiddenError,
         InvalidRequestError,
         MissingError,
+        PreconditionError,
         RemoteError,
         TransportError,
         UnauthenticatedError,
     )
+    from sealwire.client.signers.errors import SignerError
     from sealwire.core.responses import ResponseVerificationError
 else:
     _HOMES = {
         "AsyncClient": "sealwire.client.async_client",
         "AsyncSigningChannel": "sealwire.client.async_channel",
         "Client": "sealwire.client.client",
+        "ExistsError": "sealwire.client.errors",
         "ForbiddenError": "sealwire.client.errors",
         "InvalidRequestError": "sealwire.client.errors",
         "MissingError": "sealwire.client.errors",
+        "PreconditionError": "sealwire.client.errors",
         "RemoteError": "sealwire.client.errors",
         "ResponseVerificationError": "sealwire.core.responses",
+        "SignerError": "sealwire.client.signers.errors",
         "SigningChannel": "sealwire.client.channel",
         "TlsIdentity": "sealwire.client.connection",
         "TransportError": "sealwire.client.errors",
@@ -50,11 +56,14 @@ __all__ = [
     "AsyncClient",
     "AsyncSigningChannel",
     "Client",
+    "ExistsError",
     "ForbiddenError",
     "InvalidRequestError",
     "MissingError",
+    "PreconditionError",
     "RemoteError",
     "ResponseVerificationError",
+    "SignerError",
     "SigningChannel",
     "TlsIdentity",
     "TransportError",

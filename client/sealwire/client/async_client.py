@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
-from sealwire.client.async_channel import AsyncSigningChannel
-from sealwire.client.client import DEFAULT_TIMEOUT
-from sealwire.client.connection import TlsIdentity, open_async_channel
+from sealwire.client.async_calling import AsyncChannelCaller
+from sealwire.client.connection import Access, TlsIdentity
+from sealwire.client.identity_operations import AsyncIdentities
+from sealwire.client.key_operations import AsyncKeys
+from sealwire.client.lines import DEFAULT_TIMEOUT, Circumstances
+from sealwire.client.operations import Asyncio
+from sealwire.client.permission_operations import AsyncPermissions
+from sealwire.client.pinning import OnNewServerKey
+from sealwire.client.record_operations import RecordOperations
+from sealwire.client.upkeep import Upkeep
 from sealwire.core.clock import Clock, system_clock
 from sealwire.core.invitation import ServerIdentity
 from sealwire.core.keys import Random, Signer
-from sealwire.v1.identity_pb2 import Identity, WhoAmIRequest, WhoAmIResponse
-from sealwire.v1.identity_pb2_grpc import IdentityServiceStub
-from sealwire.v1.records_pb2 import (
-    DeleteRecordRequest,
-    GetRecordRequest,
-    GetRecordResponse,
-    ListRecordsRequest,
-    ListRecordsResponse,
-    PutRecordRequest,
-    PutRecordResponse,
-    RecordInfo,
-)
-from sealwire.v1.records_pb2_grpc import RecordServiceStub
 
 
-class AsyncClient:
+class AsyncClient(RecordOperations, Asyncio):
     """`Client` for asyncio: the same methods, promises and errors; many calls may be under way."""
 
     def __init__(
@@ -40,62 +33,22 @@ class AsyncClient:
         clock: Clock = system_clock,
         random: Random = os.urandom,
         timeout: float = DEFAULT_TIMEOUT,
+        on_new_server_key: OnNewServerKey | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
-        """Talk to `server` as `signer`; `timeout` is in seconds, for each call."""
-        self._timeout = timeout
-        self._channel = open_async_channel(server, tls)
-        signing = AsyncSigningChannel(
-            self._channel,
-            signer,
-            audience=server.audience,
-            server_key=server.public_key,
-            clock=clock,
-            random=random,
+        """Talk to `server` as `signer`, as `Client` does; call inside a running loop."""
+        self._calls = AsyncChannelCaller(
+            upkeep or Upkeep(Access(server, signer, tls), on_new_server_key),
+            Circumstances(clock, random, timeout),
         )
-        self._identities = IdentityServiceStub(signing)
-        self._records = RecordServiceStub(signing)
-
-    async def whoami(self) -> Identity:
-        """Return who the server takes this client for."""
-        request = WhoAmIRequest()
-        response: WhoAmIResponse = await self._identities.WhoAmI(request, timeout=self._timeout)
-        return response.identity
-
-    async def put(self, namespace: str, name: str, value: bytes) -> RecordInfo:
-        """Store a record; on return it is sealed and on stable storage."""
-        request = PutRecordRequest(namespace=namespace, name=name, value=value)
-        response: PutRecordResponse = await self._records.PutRecord(request, timeout=self._timeout)
-        return response.record
-
-    async def get(self, namespace: str, name: str) -> GetRecordResponse:
-        """Return a record and its value."""
-        request = GetRecordRequest(namespace=namespace, name=name)
-        response: GetRecordResponse = await self._records.GetRecord(request, timeout=self._timeout)
-        return response
-
-    async def list_records(
-        self, namespace: str, *, page_size: int = 0
-    ) -> AsyncIterator[RecordInfo]:
-        """Yield the namespace's records in the order of their names, fetching pages as needed."""
-        request = ListRecordsRequest(namespace=namespace, page_size=page_size)
-        while True:
-            page: ListRecordsResponse = await self._records.ListRecords(
-                request, timeout=self._timeout
-            )
-            for record in page.records:
-                yield record
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    async def delete(self, namespace: str, name: str) -> None:
-        """Delete a record; MissingError if there is none."""
-        request = DeleteRecordRequest(namespace=namespace, name=name)
-        await self._records.DeleteRecord(request, timeout=self._timeout)
+        super().__init__(self._calls)
+        self.keys = AsyncKeys(self._calls)
+        self.identities = AsyncIdentities(self._calls)
+        self.permissions = AsyncPermissions(self._calls)
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._channel.close()
+        await self._calls.close()
 
     async def __aenter__(self) -> Self:
         return self

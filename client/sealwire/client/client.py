@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from sealwire.client.channel import SigningChannel
-from sealwire.client.connection import TlsIdentity, open_channel
+from sealwire.client.calling import ChannelCaller
+from sealwire.client.connection import Access, TlsIdentity
+from sealwire.client.identity_operations import Identities
+from sealwire.client.key_operations import Keys
+from sealwire.client.lines import DEFAULT_TIMEOUT, Circumstances
+from sealwire.client.operations import Blocking
+from sealwire.client.permission_operations import Permissions
+from sealwire.client.pinning import OnNewServerKey
+from sealwire.client.record_operations import RecordOperations
+from sealwire.client.upkeep import Upkeep
 from sealwire.core.clock import Clock, system_clock
-from sealwire.core.invitation import Invitation, ServerIdentity
+from sealwire.core.invitation import ServerIdentity
 from sealwire.core.keys import Random, Signer
-from sealwire.v1.identity_pb2 import (
-    EnrollRequest,
-    EnrollResponse,
-    Identity,
-    WhoAmIRequest,
-    WhoAmIResponse,
-)
-from sealwire.v1.identity_pb2_grpc import IdentityServiceStub
-from sealwire.v1.records_pb2 import (
-    DeleteRecordRequest,
-    GetRecordRequest,
-    GetRecordResponse,
-    ListRecordsRequest,
-    ListRecordsResponse,
-    PutRecordRequest,
-    PutRecordResponse,
-    RecordInfo,
-)
-from sealwire.v1.records_pb2_grpc import RecordServiceStub
-
-DEFAULT_TIMEOUT: Final = 30.0
-"""Seconds that a call may take."""
 
 
-class Client:
+class Client(RecordOperations, Blocking):
     """Signs every request, and returns only what the pinned server key has signed.
 
+    Records are its own methods; the rest is grouped in `keys`, `identities` and `permissions`.
     Every method raises `RemoteError` for a signed refusal, `ResponseVerificationError` for an
-    answer that does not verify, and `TransportError` when no signed answer came.
+    answer that does not verify, and `TransportError` when no signed answer came. Threads may share
+    a client.
+
+    One that `Profile.connect` made keeps itself connected: it renews its certificate before that
+    ends, and goes on with the profile's new key when that was rotated.
     """
 
     def __init__(
@@ -52,66 +42,27 @@ class Client:
         clock: Clock = system_clock,
         random: Random = os.urandom,
         timeout: float = DEFAULT_TIMEOUT,
+        on_new_server_key: OnNewServerKey | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
-        """Talk to `server` as `signer`; `timeout` is in seconds, for each call."""
-        self._timeout = timeout
-        self._channel = open_channel(server, tls)
-        signing = SigningChannel(
-            self._channel,
-            signer,
-            audience=server.audience,
-            server_key=server.public_key,
-            clock=clock,
-            random=random,
+        """Talk to `server` as `signer`; `timeout` is in seconds, for each call.
+
+        `on_new_server_key` is told when the server's signing key was rotated, as `SigningChannel`
+        says. `upkeep` hears of it in its place, and keeps the rest good as well; without one, it
+        stays as it is.
+        """
+        self._calls = ChannelCaller(
+            upkeep or Upkeep(Access(server, signer, tls), on_new_server_key),
+            Circumstances(clock, random, timeout),
         )
-        self._identities = IdentityServiceStub(signing)
-        self._records = RecordServiceStub(signing)
-
-    def whoami(self) -> Identity:
-        """Return who the server takes this client for."""
-        response: WhoAmIResponse = self._identities.WhoAmI(WhoAmIRequest(), timeout=self._timeout)
-        return response.identity
-
-    def put(self, namespace: str, name: str, value: bytes) -> RecordInfo:
-        """Store a record; on return it is sealed and on stable storage."""
-        request = PutRecordRequest(namespace=namespace, name=name, value=value)
-        response: PutRecordResponse = self._records.PutRecord(request, timeout=self._timeout)
-        return response.record
-
-    def get(self, namespace: str, name: str) -> GetRecordResponse:
-        """Return a record and its value."""
-        request = GetRecordRequest(namespace=namespace, name=name)
-        response: GetRecordResponse = self._records.GetRecord(request, timeout=self._timeout)
-        return response
-
-    def list_records(self, namespace: str, *, page_size: int = 0) -> Iterator[RecordInfo]:
-        """Yield the namespace's records in the order of their names, fetching pages as needed."""
-        request = ListRecordsRequest(namespace=namespace, page_size=page_size)
-        while True:
-            page: ListRecordsResponse = self._records.ListRecords(request, timeout=self._timeout)
-            yield from page.records
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    def delete(self, namespace: str, name: str) -> None:
-        """Delete a record; MissingError if there is none."""
-        request = DeleteRecordRequest(namespace=namespace, name=name)
-        self._records.DeleteRecord(request, timeout=self._timeout)
-
-    def enroll(self, invitation: Invitation, certificate_request: bytes) -> EnrollResponse:
-        """Turn an invitation into an identity for this client's key."""
-        request = EnrollRequest(
-            invitation_id=invitation.invitation_id,
-            token=invitation.token,
-            certificate_request=certificate_request,
-        )
-        response: EnrollResponse = self._identities.Enroll(request, timeout=self._timeout)
-        return response
+        super().__init__(self._calls)
+        self.keys = Keys(self._calls)
+        self.identities = Identities(self._calls)
+        self.permissions = Permissions(self._calls)
 
     def close(self) -> None:
         """Close the connection."""
-        self._channel.close()
+        self._calls.close()
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ import grpc
 
 from sealwire.core.envelope import MAX_ENVELOPE_BYTES
 from sealwire.core.invitation import ServerIdentity
+from sealwire.core.keys import Signer
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_ENVELOPE_BYTES),
@@ -23,6 +24,15 @@ class TlsIdentity:
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which server is talked to, who signs, and what TLS shows."""
+
+    server: ServerIdentity
+    signer: Signer
+    tls: TlsIdentity
 
 
 def channel_credentials(server: ServerIdentity, tls: TlsIdentity) -> grpc.ChannelCredentials:

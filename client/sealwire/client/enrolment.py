@@ -9,36 +9,26 @@ from __future__ import annotations
 import datetime
 import hashlib
 import shutil
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from sealwire.client.certificates import verified_certificate
 from sealwire.client.client import Client
 from sealwire.client.connection import TlsIdentity
 from sealwire.client.errors import RemoteError, UnauthenticatedError
-from sealwire.client.profile_files import (
-    IDENTITY_KEY_FILE,
-    TLS_KEY_FILE,
-    Profile,
-    matching_certificate,
-    write_server_files,
-)
+from sealwire.client.profile_files import Profile, write_server_files
 from sealwire.client.profiles import Profiles
+from sealwire.client.staging import NO_CHOICE, Choice, StagedKeys, stage
+from sealwire.client.tls_files import matching_certificate
 from sealwire.core.clock import Clock
 from sealwire.core.errors import ConfigurationError, MalformedError
 from sealwire.core.invitation import Invitation
-from sealwire.core.key_files import parse_private_key, private_key_text
-from sealwire.core.keys import PrivateKey, Random
-from sealwire.core.pki import certificate_pem, certificate_request, new_tls_key, tls_key_pem
+from sealwire.core.keys import Random
+from sealwire.core.pki import certificate_pem, certificate_request, parse_bundle
 from sealwire.core.responses import ResponseVerificationError
-from sealwire.core.secret_files import read_secret, write_new_secret
 from sealwire.v1.envelope_pb2 import Status
 from sealwire.v1.identity_pb2 import EnrollResponse
 
@@ -46,26 +36,32 @@ REFUSED_SENTENCE: Final = (
     "The server refused this invitation: it may have been used already, have expired, or be for "
     "another server. Ask for a new one."
 )
+REFUSED_OUTSIDE_SENTENCE: Final = (
+    "The server refused this invitation or your certificate: it may be that the invitation has "
+    "been used already or has expired, or that the server takes only certificates of its own "
+    "(client_certificates in its sealwire.toml). Ask its operator."
+)
 _NOT_OURS: Final = (
-    "The server's answer carries a certificate that is not one for the keys made here, so the "
-    "profile was not made. Report this to the server's administrator."
+    "The server's answer is not about the keys that were to be enrolled, so the profile was not "
+    "made. Report this to the server's administrator."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _StagedKeys:
-    folder: Path
-    identity: PrivateKey
-    tls: ec.EllipticCurvePrivateKey
-
-
 def join(
-    invitation: Invitation, profiles: Profiles, name: str, *, clock: Clock, random: Random
+    invitation: Invitation,
+    profiles: Profiles,
+    name: str,
+    *,
+    clock: Clock,
+    random: Random,
+    choice: Choice = NO_CHOICE,
 ) -> Profile:
     """Enrol with an invitation, and return the new profile `name`.
 
     Raises:
-        ConfigurationError: if the name is taken, or the invitation has expired or is damaged.
+        ConfigurationError: if the name is taken, the invitation has expired or is damaged, or the
+            first attempt was made with another choice.
+        SignerError: if the signing key can't be used where it lives.
         RemoteError: if the server refused.
         TransportError: if no signed answer came; the keys are kept for another attempt.
         ResponseVerificationError: if the answer or its certificate is not what it should be.
@@ -75,31 +71,24 @@ def join(
     profiles.prepare()
     folder = _staging_folder(profiles, invitation)
     resumed = folder.exists()
-    keys = _stage_keys(folder, random)
+    keys = stage(folder, choice, random=random)
     try:
         response = _enroll(invitation, keys, clock, random)
     except RemoteError:
         if not resumed:
             shutil.rmtree(folder)
         raise
-    certificate = verified_certificate(
-        response,
-        ca_pem=invitation.server.ca_pem,
-        tls_key=keys.tls.public_key(),
-        public_key_id=keys.identity.public_key.key_id,
-        now=clock(),
-    )
     write_server_files(
         folder,
         invitation.server,
         identity_id=response.identity.id,
         identity_name=response.identity.name,
-        certificate_pem=certificate_pem(certificate),
+        certificate_pem=_certificate(response, keys, invitation, clock()),
     )
     return profiles.adopt(folder, name)
 
 
-def verified_certificate(
+def enrolled_certificate(
     response: EnrollResponse,
     *,
     ca_pem: str,
@@ -107,25 +96,20 @@ def verified_certificate(
     public_key_id: str,
     now: int,
 ) -> x509.Certificate:
-    """Return the certificate in a response, if the CA issued it for these very keys.
-
-    It is a valid client certificate at `now` (RFC 5280), and its one name ends with the key id.
+    """Return the certificate in a response, if the invitation's CA issued it for these very keys.
 
     Raises:
         ResponseVerificationError: if it is not, or the response names another key.
     """
-    try:
-        certificate = x509.load_der_x509_certificate(response.certificate)
-        ca = x509.load_pem_x509_certificate(ca_pem.encode("ascii"))
-        verifier = PolicyBuilder().store(Store([ca])).time(_moment(now)).build_client_verifier()
-        names = [name.value for name in verifier.verify(certificate, []).subjects or ()]
-        key = certificate.public_key()
-    except (ValueError, VerificationError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        raise ResponseVerificationError(_NOT_OURS) from error
-    bound = len(names) == 1 and str(names[0]).endswith(f"/key/{public_key_id}")
-    if not bound or key != tls_key or response.identity.public_key_id != public_key_id:
+    if response.identity.public_key_id != public_key_id:
         raise ResponseVerificationError(_NOT_OURS)
-    return certificate
+    return verified_certificate(
+        response.certificate,
+        cas=parse_bundle(ca_pem.encode("ascii")),
+        tls_key=tls_key,
+        public_key_id=public_key_id,
+        now=now,
+    )
 
 
 def _require_usable(invitation: Invitation, now: int) -> None:
@@ -135,7 +119,7 @@ def _require_usable(invitation: Invitation, now: int) -> None:
             f"This invitation expired on {ended:%Y-%m-%d at %H:%M} UTC; ask for a new one."
         )
     try:
-        x509.load_pem_x509_certificate(invitation.server.ca_pem.encode("ascii"))
+        parse_bundle(invitation.server.ca_pem.encode("ascii"))
         matching_certificate(_bootstrap_identity(invitation))
     except (ValueError, MalformedError):
         raise ConfigurationError(
@@ -156,33 +140,39 @@ def _staging_folder(profiles: Profiles, invitation: Invitation) -> Path:
     return profiles.directory / f".joining-{token_digest[:32]}"
 
 
-def _stage_keys(folder: Path, random: Random) -> _StagedKeys:
-    """Return the keys in `folder`, which are made, and on stable storage, if it does not exist."""
-    if not folder.exists():
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-        write_new_secret(new / IDENTITY_KEY_FILE, private_key_text(PrivateKey.generate(random)))
-        write_new_secret(new / TLS_KEY_FILE, tls_key_pem(new_tls_key()))
-        new.rename(folder)
-    tls = serialization.load_pem_private_key(read_secret(folder / TLS_KEY_FILE), password=None)
-    if not isinstance(tls, ec.EllipticCurvePrivateKey):
-        raise ConfigurationError(f"{folder / TLS_KEY_FILE} is not an ECDSA key; delete {folder}")
-    identity = parse_private_key(read_secret(folder / IDENTITY_KEY_FILE))
-    return _StagedKeys(folder=folder, identity=identity, tls=tls)
-
-
 def _enroll(
-    invitation: Invitation, keys: _StagedKeys, clock: Clock, random: Random
+    invitation: Invitation, keys: StagedKeys, clock: Clock, random: Random
 ) -> EnrollResponse:
-    bootstrap = _bootstrap_identity(invitation)
-    request = certificate_request(keys.tls)
+    if isinstance(keys.tls, TlsIdentity):
+        tls, request, sentence = keys.tls, b"", REFUSED_OUTSIDE_SENTENCE
+    else:
+        tls, sentence = _bootstrap_identity(invitation), REFUSED_SENTENCE
+        request = certificate_request(keys.tls)
     try:
-        with Client(
-            invitation.server, keys.identity, bootstrap, clock=clock, random=random
-        ) as client:
+        with Client(invitation.server, keys.signer, tls, clock=clock, random=random) as client:
             return client.enroll(invitation, request)
     except UnauthenticatedError as error:
         status = Status(code=error.code, reason=error.status_reason)
-        raise UnauthenticatedError(status, REFUSED_SENTENCE) from error
+        raise UnauthenticatedError(status, sentence) from error
+
+
+def _certificate(
+    response: EnrollResponse, keys: StagedKeys, invitation: Invitation, now: int
+) -> bytes:
+    """Return the new profile's certificate, PEM: the one in the response, or the outside PKI's."""
+    public_key_id = keys.signer.public_key.key_id
+    if isinstance(keys.tls, TlsIdentity):
+        if response.certificate or response.identity.public_key_id != public_key_id:
+            raise ResponseVerificationError(_NOT_OURS)
+        return keys.tls.certificate_pem
+    certificate = enrolled_certificate(
+        response,
+        ca_pem=invitation.server.ca_pem,
+        tls_key=keys.tls.public_key(),
+        public_key_id=public_key_id,
+        now=now,
+    )
+    return certificate_pem(certificate)
 
 
 def _moment(milliseconds: int) -> datetime.datetime:

@@ -48,17 +48,27 @@ class InvalidRequestError(RemoteError):
     """The server refused the request's form."""
 
 
+class ExistsError(RemoteError):
+    """Something has this name, or is this key, already."""
+
+
+class PreconditionError(RemoteError):
+    """It can't be done as things are; `status_reason` says why, such as LAST_ADMIN."""
+
+
 _KINDS: Final[dict[int, type[RemoteError]]] = {
     Code.UNAUTHENTICATED: UnauthenticatedError,
     Code.PERMISSION_DENIED: ForbiddenError,
     Code.NOT_FOUND: MissingError,
     Code.INVALID_ARGUMENT: InvalidRequestError,
+    Code.ALREADY_EXISTS: ExistsError,
+    Code.FAILED_PRECONDITION: PreconditionError,
 }
 
 _ADVICE: Final[dict[int, str]] = {
     Code.UNAUTHENTICATED: (
-        " Check that this profile belongs to this server, that its key was not revoked, and the"
-        " clock: the server's is {ahead} of this machine's."
+        " Check that this profile belongs to this server, that its identity was not suspended nor"
+        " its key or certificate revoked, and the clock: the server's is {ahead} this machine's."
     ),
     Code.PERMISSION_DENIED: " Ask whoever grants permissions there.",
     Code.RESOURCE_EXHAUSTED: " Wait a little before you try again.",
@@ -69,6 +79,6 @@ _ADVICE: Final[dict[int, str]] = {
 def remote_error(status: Status, *, server_ahead_ms: int) -> RemoteError:
     """Return the exception of a verified status; `server_ahead_ms` compares the two clocks."""
     kind = _KINDS.get(status.code, RemoteError)
-    side = "ahead" if server_ahead_ms >= 0 else "behind"
+    side = "ahead of" if server_ahead_ms >= 0 else "behind"
     ahead = f"{abs(server_ahead_ms) / 1000:.1f} s {side}"
     return kind(status, status.message + _ADVICE.get(status.code, "").format(ahead=ahead))

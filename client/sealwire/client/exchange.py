@@ -5,13 +5,16 @@ The blocking and the asyncio channel both drive this.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import grpc
 from google.protobuf.message import Message
 
 from sealwire.client.errors import UNSIGNED_SENTENCE, TransportError, remote_error
+from sealwire.client.pinning import ServerPin
 from sealwire.core.envelope import digest, parse_body
 from sealwire.core.errors import Code, MalformedError, SealwireError
 from sealwire.core.keys import PublicKey
@@ -27,6 +30,9 @@ from sealwire.core.responses import (
 from sealwire.core.streams import StreamChain
 from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage
 
+LOOKUP_SECONDS: Final = 10.0
+"""How long a client asks at most how the server's key changed."""
+
 Metadata = tuple[tuple[str, str | bytes], ...]
 
 
@@ -35,23 +41,49 @@ class Session:
     """Who signs, and whose answers count."""
 
     requests: RequestFactory
-    server_key: PublicKey
+    pin: ServerPin
 
-    def exchange(self, path: str) -> ClientExchange:
-        """Begin one RPC; PolicyError if the method has no policy."""
-        return ClientExchange(self, method_policy(path))
+    @property
+    def server_key(self) -> PublicKey:
+        """The key whose answers count for the calls that begin now."""
+        return self.pin.key
+
+    def exchange(self, path: str, *, timeout: float | None = None) -> ClientExchange:
+        """Begin one RPC, of `timeout` seconds at most; PolicyError if the method has no policy."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        return ClientExchange(self, method_policy(path), self.pin.key, ends)
 
 
 @dataclass(slots=True)
 class ClientExchange:
-    """The state of one RPC."""
+    """The state of one RPC. `server_key` signs all of its answers, and was pinned at its start."""
 
     session: Session
     method: MethodPolicy
+    server_key: PublicKey
+    _ends: float | None = None
     _sent: set[bytes] = field(default_factory=set)
     _latest: bytes = b""
     _answers: StreamChain = field(default_factory=StreamChain)
     _stream: RequestStream | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer of a stream was verified; no other key may sign the next."""
+        return self._answers.index > 0
+
+    def lookup_seconds(self) -> float:
+        """Return how much of this call's time may go into asking how the server's key changed."""
+        # gRPC's own deadlines run on this clock, whatever clock dates the statements.
+        left = LOOKUP_SECONDS if self._ends is None else self._ends - time.monotonic()
+        return min(max(left, 0.0), LOOKUP_SECONDS)
+
+    def adopt_pin(self, signer_id: str) -> bool:
+        """Believe the key that is pinned by now, if it is the one that signed the answer."""
+        key = self.session.server_key
+        if key.key_id == signer_id:
+            self.server_key = key
+        return key.key_id == signer_id
 
     def metadata(self, extra: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
         """Return the metadata to send: the caller's own, and the key where one is presented."""
@@ -83,7 +115,7 @@ class ClientExchange:
         """
         statement = open_response(
             data,
-            server_key=self.session.server_key,
+            server_key=self.server_key,
             method=self.method.path,
             request_digests={self._latest},
         )
@@ -112,15 +144,16 @@ class ClientExchange:
         details: str | None,
         trailing: Iterable[tuple[str, str | bytes]] | None,
     ) -> SealwireError:
-        """Return the exception of a call that gRPC says has failed."""
+        """Return the exception of a call that gRPC says has failed.
+
+        Raises:
+            ResponseVerificationError: if there is a signed status that does not verify.
+        """
         data = _signed_status(trailing)
         if data is None:
             sentence = UNSIGNED_SENTENCE.format(code=code.name, details=details or "no details")
             return TransportError(sentence)
-        try:
-            statement = self._open_status(data)
-        except ResponseVerificationError as error:
-            return error
+        statement = self._open_status(data)
         ahead = statement.issued_at - self.session.requests.clock()
         return remote_error(statement.status, server_ahead_ms=ahead)
 
@@ -146,7 +179,7 @@ class ClientExchange:
     def _open_one(self, data: bytes) -> ResponseStatement:
         return open_response(
             data,
-            server_key=self.session.server_key,
+            server_key=self.server_key,
             method=self.method.path,
             request_digests=self._sent,
         )
@@ -154,7 +187,7 @@ class ClientExchange:
     def _open_next(self, data: bytes) -> ResponseStatement:
         return open_stream_response(
             data,
-            server_key=self.session.server_key,
+            server_key=self.server_key,
             method=self.method.path,
             request_digests=self._sent,
             chain=self._answers,

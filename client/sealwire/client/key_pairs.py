@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealwire.client.signers.passphrases import new_passphrase
 from sealwire.core.errors import ConfigurationError
-from sealwire.core.key_files import private_key_text, public_key_line
+from sealwire.core.key_files import encrypted_private_key_text, private_key_text, public_key_line
 from sealwire.core.keys import PrivateKey, PublicKey, Random
 from sealwire.core.secret_files import write_new_secret
 
@@ -29,12 +31,31 @@ def write_new_key_pair(path: Path, *, random: Random) -> KeyPairFiles:
     Raises:
         ConfigurationError: if one of them exists already, which is then left as it is.
     """
+    return _write(path, PrivateKey.generate(random), private_key_text)
+
+
+def write_new_encrypted_key_pair(path: Path, *, random: Random) -> KeyPairFiles:
+    """Do the same, with the private key encrypted under a passphrase that a person is asked for.
+
+    Raises:
+        ConfigurationError: if one of the files exists already, which is then left as it is.
+        SignerError: if there is no passphrase.
+    """
+    return _write(path, PrivateKey.generate(random), _encrypted_text)
+
+
+def _encrypted_text(key: PrivateKey) -> bytes:
+    return encrypted_private_key_text(key, new_passphrase("the new key"))
+
+
+def _write(path: Path, key: PrivateKey, text: Callable[[PrivateKey], bytes]) -> KeyPairFiles:
     public_path = path.with_name(f"{path.name}.pub")
-    if os.path.lexists(public_path):
-        raise ConfigurationError(
-            f"{public_path} exists already and was left as it is; choose another place with --out."
-        )
-    key = PrivateKey.generate(random)
-    write_new_secret(path, private_key_text(key))
+    for taken in (path, public_path):
+        # Before somebody types a passphrase; what is written later replaces nothing either.
+        if os.path.lexists(taken):
+            raise ConfigurationError(
+                f"{taken} exists already and was left as it is; choose another place with --out."
+            )
+    write_new_secret(path, text(key))
     write_new_secret(public_path, public_key_line(key.public_key))
     return KeyPairFiles(key.public_key, path, public_path)

@@ -5,26 +5,25 @@
   profiles/                    0700
     <name>/                    0700, with the files of one profile
 
-A profile is complete or it isn't there: it arrives by one rename.
+A profile is complete or it isn't there: it arrives by one rename. It changes as a whole, too:
+`sealwire.client.profile_changes` says how.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
+from sealwire.client.profile_changes import settled
 from sealwire.client.profile_files import Profile, read_profile
+from sealwire.client.profile_names import PROFILES, checked_name, profile_names, user_directory
 from sealwire.core.errors import ConfigurationError
 from sealwire.core.secret_files import read_secret, replace_secret
 
 __all__ = ["Profile", "Profiles"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -34,18 +33,16 @@ class Profiles:
     def __init__(self, directory: Path) -> None:
         """Keep them under `directory`, which need not exist yet."""
         self._current = directory / "current"
-        self.directory = directory / "profiles"
+        self.directory = directory / PROFILES
 
     @classmethod
     def of_user(cls) -> Profiles:
-        """Return the profiles in the user's configuration directory.
+        """Return the profiles in the user's configuration directory."""
+        return cls(user_directory())
 
-        `XDG_CONFIG_HOME` counts on every platform, if it is an absolute path.
-        """
-        configured = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-        if configured.is_absolute():
-            return cls(configured / "sealwire")
-        return cls(platformdirs.user_config_path("sealwire"))
+    def names(self) -> list[str]:
+        """Return the names of all profiles, sorted."""
+        return profile_names(self.directory.parent)
 
     def in_use(self) -> str:
         """Return the name of the profile that is used unless another one is named.
@@ -55,10 +52,20 @@ class Profiles:
         """
         if not self._current.exists():
             raise ConfigurationError("There is no profile yet; make one with: sealwire join FILE")
-        return _checked_name(read_secret(self._current).decode("ascii", "replace").strip())
+        return checked_name(read_secret(self._current).decode("ascii", "replace").strip())
+
+    def use(self, name: str) -> Profile:
+        """Use the profile `name` unless another one is named, and return it.
+
+        Raises:
+            ConfigurationError: as `load`; then the one in use stays so.
+        """
+        profile = self.load(name)
+        self._put_in_use(name)
+        return profile
 
     def load(self, name: str) -> Profile:
-        """Return a profile, read and checked.
+        """Return a profile, read and checked, once changes that were interrupted are finished.
 
         Raises:
             ConfigurationError: if there is none of that name, others can open it, or a file of it
@@ -70,7 +77,7 @@ class Profiles:
                 f"There is no profile {name!r}; make it with: sealwire join FILE --profile {name}"
             )
         _require_private_directory(folder)
-        return read_profile(folder)
+        return settled(folder, read_profile)
 
     def require_free(self, name: str) -> None:
         """Return if `name` is the name of no profile yet.
@@ -102,20 +109,14 @@ class Profiles:
         # rename(2) never replaces a directory that holds anything.
         staged.rename(self._folder(name))
         if not self._current.exists():
-            replace_secret(self._current, name.encode("ascii") + b"\n")
+            self._put_in_use(name)
         return self.load(name)
 
+    def _put_in_use(self, name: str) -> None:
+        replace_secret(self._current, name.encode("ascii") + b"\n")
+
     def _folder(self, name: str) -> Path:
-        return self.directory / _checked_name(name)
-
-
-def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{name!r} can't be the name of a profile: use up to 64 letters, digits, '.', '-' and "
-            "'_', beginning with a letter or digit."
-        )
-    return name
+        return self.directory / checked_name(name)
 
 
 def _require_private_directory(path: Path) -> None:

@@ -10,7 +10,7 @@ import datetime
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import click
 
@@ -19,7 +19,8 @@ from sealwire.client.cli.escaping import visible_name
 JSON: Final = "json"
 TABLE: Final = "table"
 
-Fields = Mapping[str, str | int | bool]
+Value: TypeAlias = "str | int | bool | Sequence[str] | Mapping[str, Value] | None"
+Fields = Mapping[str, Value]
 Line = Sequence[str]
 
 _LATEST_MS: Final = 253_402_300_799_000  # the last second of the year 9999
@@ -40,6 +41,20 @@ def print_rows(subject: Fields, key: str, rows: Sequence[Fields], form: str) -> 
     elif rows:
         lines = [[_cell(value) for value in row.values()] for row in rows]
         _print_table([_heading(name) for name in rows[0]], lines)
+
+
+def print_fields_and_rows(fields: Fields, key: str, rows: Sequence[Fields], form: str) -> None:
+    """Print one thing and, under `key`, what belongs to it."""
+    if form == TABLE:
+        print_fields(fields, form)
+        if rows:
+            click.echo()
+    print_rows(fields, key, rows, form)
+
+
+def moment_if_any(milliseconds: int) -> str | None:
+    """Return `moment`, or None for 0, which stands for no moment."""
+    return moment(milliseconds) if milliseconds else None
 
 
 def moment(milliseconds: int) -> str:
@@ -85,7 +100,13 @@ def _heading(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _cell(value: str | int | bool) -> str:
+def _cell(value: Value) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return visible_name(str(value))
+    if isinstance(value, Mapping):
+        return _cell([f"{name}={text}" for name, text in value.items()])
+    if isinstance(value, str | int):
+        return visible_name(str(value))
+    return ", ".join(map(visible_name, value)) or "-"

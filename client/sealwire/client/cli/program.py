@@ -1,7 +1,7 @@
 """The program around the commands: a hardened process, and every error as a sentence.
 
 Exit codes: 0 done; 1 an error on this machine; 2 the server refused, could not be reached, or gave
-an answer that does not verify; 130 interrupted.
+an answer that does not verify; 3 `can` says no; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; what went wrong is on standard error."""
     _harden()
     try:
-        cli.main(list(arguments), prog_name="sealwire", standalone_mode=False)
+        code = cli.main(list(arguments), prog_name="sealwire", standalone_mode=False)
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:
@@ -54,7 +54,8 @@ def run(arguments: Sequence[str]) -> int:
         return _report(error, f"{where}{error.strerror or type(error).__name__}.", LOCAL)
     except Exception as error:  # the last door: a person reads a sentence, never a traceback
         return _report(error, _DEFECT.format(kind=type(error).__name__), LOCAL)
-    return DONE
+    # A command returns nothing; click returns the code with which one ended itself.
+    return code or DONE
 
 
 def _harden() -> None:

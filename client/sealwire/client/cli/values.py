@@ -10,7 +10,6 @@ import click
 
 from sealwire.client.cli.escaping import visible_lines
 from sealwire.core.errors import ConfigurationError
-from sealwire.core.names import MAX_VALUE_BYTES
 from sealwire.core.secret_files import write_new_secret
 
 STREAM: Final = Path("-")
@@ -23,6 +22,8 @@ def read_value(source: Path) -> bytes:
         ConfigurationError: if they are more than a record can hold.
         OSError: if the file can't be read.
     """
+    from sealwire.core.names import MAX_VALUE_BYTES
+
     if source == STREAM and sys.stdin.isatty():
         click.echo("Type the value; it ends with Ctrl-D at the start of a line.", err=True)
     with click.open_file(str(source), "rb") as stream:
