@@ -1,18 +1,20 @@
-"""What signing, verifying and sealing cost: `make bench`.
+"""What signing, verifying, sealing and deciding cost: `make bench`.
 
-Both servers run side by side, each in its own process, and the loads alternate between them, so
-that whatever else the machine does hits both. Requests are signed before the clock runs, and
-answers are not verified, so that all loads cost the sender the same. Ratios count; milliseconds are
-this machine's.
+Decisions are measured in this process, by the number of grants in the store. For requests, two
+servers run side by side, each in its own process, and the loads alternate between them, so that
+whatever else the machine does hits both. Requests are signed before the clock runs, and answers are
+not verified, so that all loads cost the sender the same. Ratios count; milliseconds are this
+machine's.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -20,6 +22,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import decisions
 from benchmarks.deployment import BenchClient, make_deployment
 from benchmarks.echo import METHOD
 from benchmarks.load import Load, Result
@@ -104,44 +107,52 @@ async def _memory(load: Load, puts: int, progress: Callable[[str], None]) -> str
     return f"Resident memory: {before:.0f} MiB before, {after:.0f} MiB after {puts:,} puts."
 
 
-async def _run(requests: int, puts: int) -> None:
-    console = Console()
-    progress = Console(stderr=True).status("starting") if console.is_terminal else None
+async def _requests(
+    directory: Path, requests: int, puts: int, say: Callable[[str], None]
+) -> list[Table | str]:
+    client = make_deployment(directory)
+    with (
+        running("benchmarks.echo", str(directory)) as echo,
+        running("benchmarks.sealwire_server", str(directory)) as sealwire,
+    ):
+        loads = _loads(client, echo, sealwire)
+        say("warming up")
+        for load in reversed(loads):
+            await load.run(requests=RECORDS, in_flight=CPU_IN_FLIGHT)
+        by_depth: dict[int, dict[str, Result]] = {}
+        for depth in IN_FLIGHT:
+            say(f"{depth} in flight")
+            by_depth[depth] = await _measure(loads, requests, depth)
+        memory = await _memory(loads[-1], puts, say)
+    return [_cpu_table(by_depth[CPU_IN_FLIGHT]), _latency_table(by_depth), memory]
 
-    def say(what: str) -> None:
-        if progress is not None:
-            progress.update(what)
 
-    with tempfile.TemporaryDirectory(prefix="sealwire-bench-") as temporary:
-        directory = Path(temporary) / "deployment"
-        client = make_deployment(directory)
-        if progress is not None:
-            progress.start()
-        with (
-            running("benchmarks.echo", str(directory)) as echo,
-            running("benchmarks.sealwire_server", str(directory)) as sealwire,
-        ):
-            loads = _loads(client, echo, sealwire)
-            say("warming up")
-            for load in reversed(loads):
-                await load.run(requests=RECORDS, in_flight=CPU_IN_FLIGHT)
-            by_depth: dict[int, dict[str, Result]] = {}
-            for depth in IN_FLIGHT:
-                say(f"{depth} in flight")
-                by_depth[depth] = await _measure(loads, requests, depth)
-            memory = await _memory(loads[-1], puts, say)
-        if progress is not None:
-            progress.stop()
-    console.print(_cpu_table(by_depth[CPU_IN_FLIGHT]), _latency_table(by_depth), memory, sep="\n")
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Give what says, on a terminal, how far it is."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("starting") as status:
+        yield status.update
 
 
 def main() -> None:
     """Run the benchmarks and print the tables."""
-    parser = argparse.ArgumentParser(description="What signing, verifying and sealing cost.")
+    parser = argparse.ArgumentParser(description="What requests and decisions cost.")
+    parser.add_argument("--only", choices=("requests", "decisions"), help="measure one of them")
     parser.add_argument("--requests", type=int, default=10_000, help="for each load and depth")
     parser.add_argument("--puts", type=int, default=100_000, help="for the memory figure")
     options = parser.parse_args()
-    asyncio.run(_run(options.requests, options.puts))
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="sealwire-bench-") as temporary, _progress() as say:
+        directory = Path(temporary)
+        if options.only != "requests":
+            console.print(decisions.table(decisions.measure(directory, say)))
+        if options.only != "decisions":
+            measured = _requests(directory / "served", options.requests, options.puts, say)
+            console.print(*asyncio.run(measured), sep="\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Final, Protocol
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for `docs.generators`, when this file is run as a program
 
-from docs.generators import cases, contract, examples, protocol, sealing  # noqa: E402
+from docs.generators import cases, contract, examples, permissions, protocol, sealing  # noqa: E402
 
 
 class Module(Protocol):
@@ -39,7 +39,7 @@ class Module(Protocol):
         ...
 
 
-MODULES: Final[tuple[Module, ...]] = (cases, contract, examples, protocol, sealing)
+MODULES: Final[tuple[Module, ...]] = (cases, contract, examples, permissions, protocol, sealing)
 _BLOCK: Final = re.compile(
     r"(?P<start><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )

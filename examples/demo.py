@@ -1,4 +1,4 @@
-"""The two-minute tour: a real server, two real clients, sealed records, three refused attacks.
+"""The two-minute tour: a real server and clients, shared records, a rotated key, refused attacks.
 
 Everything happens in a temporary directory and on loopback. Exits 0 only if each step did what
 it says.
@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -55,16 +55,28 @@ class Tour:
         words = [word.replace(f"{self.home}/", "") for word in arguments]
         words = [Path(word).name if Path(word).is_absolute() else word for word in words]
         console.print(f"  [bold]$ {program} {' '.join(words)}[/]")
-        done = subprocess.run(
+        done = self._run(program, arguments, stdin)
+        if done.returncode != 0:
+            raise DemoError(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
+
+    def refused(self, *arguments: str) -> None:
+        """Run a command of the client's that the server must refuse, and show how it says so."""
+        console.print(f"  [bold]$ sealwire {' '.join(arguments)}[/]")
+        done = self._run("sealwire", arguments, b"")
+        require(done.returncode == 2 and not done.stdout, "the server did not refuse it")
+        console.print(f"  [red]{done.stderr.decode().strip()}[/]")
+
+    def _run(
+        self, program: str, arguments: Sequence[str], stdin: bytes
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
             [BIN / program, *arguments],
             input=stdin,
             env=self.environment,
             capture_output=True,
             check=False,
         )
-        if done.returncode != 0:
-            raise DemoError(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
-        return done.stdout
 
     def start_server(self) -> subprocess.Popen[bytes]:
         """Start the server and return once it answers."""
@@ -91,6 +103,8 @@ def main() -> int:
             server = tour.start_server()
             enrol(tour)
             store_and_read(tour)
+            share(tour)
+            rotate(tour)
             show_sealed(tour)
             attack(tour)
             stop(server)
@@ -115,13 +129,17 @@ def make_deployment(tour: Tour) -> None:
 
 
 def enrol(tour: Tour) -> None:
-    """Enrol two clients from invitations."""
-    title("2", "Two clients join: each makes its keys itself and proves that it has them")
+    """Enrol an admin by the operator's invitation, and two clients by the admin's."""
+    title("2", "An admin and two clients join: each makes its keys itself and proves possession")
+    root = str(tour.home / "root.invitation")
+    invite = ("invite", str(tour.deployment), "root", "--role", "admin", "--out", root)
+    tour.run("sealwire-server", *invite)
+    tour.run("sealwire", "join", root, "--profile", "root")
     for name in ("alice", "bob"):
         invitation = str(tour.home / f"{name}.invitation")
-        tour.run("sealwire-server", "invite", str(tour.deployment), name, "--out", invitation)
+        tour.run("sealwire", "identity", "invite", name, "--out", invitation, "--profile", "root")
         tour.run("sealwire", "join", invitation, "--profile", name)
-    keys = {name: tour.profiles.load(name).key.public_key.key_id for name in ("alice", "bob")}
+    keys = {name: tour.profiles.load(name).public_key_id for name in ("alice", "bob")}
     require(len(set(keys.values())) == 2, "the two clients have one key")
     for name, key_id in keys.items():
         done(f"{name} is known by the key id {key_id}")
@@ -143,9 +161,39 @@ def store_and_read(tour: Tour) -> None:
     console.print("\n".join(f"    {line}" for line in listing.splitlines()), markup=False)
 
 
+def share(tour: Tour) -> None:
+    """Let bob read, see why he may, and take it back."""
+    title("4", "Nobody else gets in, until they are let in; and it can be taken back")
+    alice, bob = ("--profile", "alice"), ("--profile", "bob")
+    read = ("get", "demo", "password", *bob)
+    tour.refused(*read)
+    tour.run("sealwire", "grant", "bob", "read", "demo", "--expires", "12h", *alice)
+    require(tour.run("sealwire", *read) == SECRET, "bob read something else")
+    done("bob reads what alice stored")
+    why = tour.run("sealwire", "can", "bob", "read", "demo", "--explain", *bob).decode()
+    console.print("\n".join(f"    {line}" for line in why.splitlines()), markup=False)
+    tour.run("sealwire", "ungrant", "bob", "read", "demo", *alice)
+    tour.refused(*read)
+    done("the grant was taken back, and the very next request was refused")
+
+
+def rotate(tour: Tour) -> None:
+    """Give alice a new key; grants and records stay."""
+    title("5", "Alice rotates her key: both keys sign, and nothing else changes")
+    before = tour.profiles.load("alice")
+    tour.run("sealwire", "key", "rotate", "--profile", "alice")
+    read = tour.run("sealwire", "get", "demo", "password", "--profile", "alice")
+    require(read == SECRET, "the secret changed")
+    done("the new key reads what was sealed to the old")
+    with open_channel(before.server, before.tls) as channel:
+        refused(RecordServiceStub(channel).GetRecord, signed_get(before), "the old key")
+    tour.run("sealwire-server", "reseal", str(tour.deployment))
+    done("and what was sealed to the old key is now sealed to the new")
+
+
 def show_sealed(tour: Tour) -> None:
     """Show what the database holds in place of the secret."""
-    title("4", "In the database there is only ciphertext")
+    title("6", "In the database there is only ciphertext")
     with sqlite3.connect(tour.deployment / "sealwire.db") as database:
         (blob,) = database.execute("SELECT blob FROM records WHERE name = 'password'").fetchone()
     for start in range(0, len(blob), 24):
@@ -159,7 +207,7 @@ def show_sealed(tour: Tour) -> None:
 
 def attack(tour: Tour) -> None:
     """Try a flipped bit, a replay, and the other client's key."""
-    title("5", "Three attacks")
+    title("7", "Three attacks")
     alice, bob = tour.profiles.load("alice"), tour.profiles.load("bob")
     with open_channel(alice.server, alice.tls) as channel:
         call: Callable[..., object] = RecordServiceStub(channel).GetRecord
@@ -174,7 +222,7 @@ def attack(tour: Tour) -> None:
 
 def signed_get(profile: Profile) -> SignedMessage:
     """Return a signed request for the secret."""
-    factory = RequestFactory(profile.key, profile.server.audience, system_clock, os.urandom)
+    factory = RequestFactory(profile.signer, profile.server.audience, system_clock, os.urandom)
     body = GetRecordRequest(namespace="demo", name="password").SerializeToString()
     return factory.unary(GET_RECORD, body)
 
@@ -198,7 +246,7 @@ def refused(call: Callable[..., object], message: SignedMessage, what: str) -> N
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """Stop the server as an operator would."""
-    title("6", "The server stops when it is told to, and leaves nothing half done")
+    title("8", "The server stops when it is told to, and leaves nothing half done")
     server.send_signal(signal.SIGTERM)
     require(server.wait(timeout=30) == 0, "the server did not exit with 0")
     done("SIGTERM, exit code 0")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-IDENTITIES: Final = "identities that live, and permissions that hold"
 DEPTH: Final = "the sealed store at full depth"
 REPLICAS: Final = "PostgreSQL and replicas"
 LOAD: Final = "limits per client and load shedding"
@@ -34,14 +33,14 @@ SECTIONS: Final[dict[str, tuple[Case, ...]]] = {
         Case(4, "no client certificate", "the handshake fails"),
         Case(5, "a client certificate of another CA", "the handshake fails"),
         Case(6, "an expired or not yet valid certificate", "the handshake fails"),
-        Case(7, "a revoked certificate, also on an open connection", "UNAUTHENTICATED", IDENTITIES),
-        Case(8, "a CA that was rotated", "old ones work until the cut-off", IDENTITIES),
+        Case(7, "a revoked certificate, also on an open connection", "UNAUTHENTICATED"),
+        Case(8, "a CA that was rotated", "old ones work until the cut-off"),
         Case(9, "one client's certificate, another's signing key", "UNAUTHENTICATED"),
-        Case(10, "same name or serial, another TLS key", "UNAUTHENTICATED", IDENTITIES),
+        Case(10, "same name or serial, another TLS key", "UNAUTHENTICATED"),
         Case(11, "a server certificate used by a client", "UNAUTHENTICATED or no handshake"),
         Case(12, "a server with another name or CA", "the client refuses, exit code not 0"),
         Case(13, "paths that are not canonical", "UNIMPLEMENTED"),
-        Case(14, "reflection or health without identity", "off, or no data", IDENTITIES),
+        Case(14, "reflection or health without identity", "off, or no data"),
     ),
     "Envelope": (
         Case(15, "any bit of payload, signature or key id flipped", "UNAUTHENTICATED"),
@@ -83,14 +82,14 @@ SECTIONS: Final[dict[str, tuple[Case, ...]]] = {
     "Permissions": (
         Case(48, "a valid key without a right; a thing that is missing", "the same refusal"),
         Case(49, "dots, double slashes, %2f and NUL in names", "INVALID_ARGUMENT, never decoded"),
-        Case(50, "a right to eng, used on engineering", "PERMISSION_DENIED", IDENTITIES),
+        Case(50, "a right to eng, used on engineering", "PERMISSION_DENIED"),
         Case(51, "names that look alike", "refused, or kept apart; never one for the other"),
-        Case(52, "a star in a name", "never a wildcard", IDENTITIES),
-        Case(53, "granting more than one has", "PERMISSION_DENIED", IDENTITIES),
-        Case(54, "a deny beside a broader allow", "the deny wins", IDENTITIES),
-        Case(55, "names in a list that one has no right to", "left out", IDENTITIES),
-        Case(56, "a write racing a revocation", "none after the answer", IDENTITIES),
-        Case(57, "two administrators who remove each other", "one stays", IDENTITIES),
+        Case(52, "a star in a name", "never a wildcard"),
+        Case(53, "granting more than one has", "PERMISSION_DENIED"),
+        Case(54, "a deny beside a broader allow", "the deny wins"),
+        Case(55, "names in a list that one has no right to", "left out"),
+        Case(56, "a write racing a revocation", "none after the answer"),
+        Case(57, "two administrators who remove each other", "one stays"),
         Case(58, "somebody else's key id in a request", "only the signer counts"),
         Case(59, "a method without a policy", "the server does not start"),
     ),
@@ -142,8 +141,8 @@ SECTIONS: Final[dict[str, tuple[Case, ...]]] = {
     ),
     "Operations": (
         Case(96, "SIGTERM under load", "what is under way finishes; exit code 0"),
-        Case(97, "a backup while running", "restores", AUDIT),
-        Case(98, "a backup that revives revoked keys", "refused", IDENTITIES),
+        Case(97, "a backup while running", "restores"),
+        Case(98, "a backup that revives revoked keys", "refused; they are ended again"),
         Case(99, "root rotation killed midway", "goes on", DEPTH),
         Case(100, "an old program on a newer schema", "refuses to start"),
         Case(101, "clocks that are wrong or step", "UNAUTHENTICATED, no nonce is forgotten"),

@@ -14,6 +14,14 @@ SERVER_KEY: Final = PrivateKey.from_seed(
     bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
 )
 """RFC 8032 section 7.1, test 2."""
+NEXT_SERVER_KEY: Final = PrivateKey.from_seed(
+    bytes.fromhex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7")
+)
+"""RFC 8032 section 7.1, test 3."""
+NEXT_CLIENT_KEY: Final = PrivateKey.from_seed(
+    bytes.fromhex("f5e5767cf153319517630f226876b86c8160cc583bc013744c6bf255f5cc0ee5")
+)
+"""RFC 8032 section 7.1, test 1024."""
 
 DEPLOYMENT_ID: Final = "6f1a9bd0-7c3e-4f58-9a64-2d1b0c5e8f72"
 AUDIENCE: Final = f"sealwire:{DEPLOYMENT_ID}"

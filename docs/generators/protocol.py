@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from docs.generators.fixed import (
@@ -19,8 +18,16 @@ from docs.generators.fixed import (
 )
 from docs.generators.refused import refused_requests, refused_responses, refused_streams
 from docs.generators.rendering import Json, encoded_fields, fenced, fields, pretty_json, titled
+from docs.generators.signed import Example
+from docs.generators.successions import (
+    chain_vectors,
+    rotation_text,
+    rotation_vector,
+    succession,
+    succession_text,
+)
 from sealwire.core.encoding import base64url
-from sealwire.core.envelope import REQUEST_TYPE, RESPONSE_TYPE, digest, pae
+from sealwire.core.envelope import REQUEST_TYPE, digest
 from sealwire.core.errors import Code
 from sealwire.core.keys import PrivateKey
 from sealwire.core.requests import RequestFactory
@@ -44,56 +51,6 @@ DENIED: Final = Status(
 )
 COMPLETE: Final = Status(code=Code.OK, reason="OK", message="The stream is complete.")
 SERVER: Final = ResponseFactory(SERVER_KEY, lambda: ANSWERED_AT)
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One signed message, and what it went through on its way into an envelope."""
-
-    name: str
-    kind: type[RequestStatement] | type[ResponseStatement]
-    signed: SignedMessage
-
-    @property
-    def statement(self) -> RequestStatement | ResponseStatement:
-        """What was signed."""
-        return self.kind.FromString(self.signed.payload)
-
-    @property
-    def payload_type(self) -> str:
-        """The domain of the signature."""
-        return REQUEST_TYPE if self.kind is RequestStatement else RESPONSE_TYPE
-
-    @property
-    def pae(self) -> bytes:
-        """What the signature is over."""
-        return pae(self.payload_type, self.signed.payload)
-
-    def vector(self) -> dict[str, Json]:
-        """Return everything, for programs."""
-        return {
-            "name": self.name,
-            "payload_type": self.payload_type,
-            "statement": fields(self.statement),
-            "payload": self.signed.payload.hex(),
-            "payload_sha256": digest(self.signed.payload).hex(),
-            "pae": self.pae.hex(),
-            "signature": self.signed.signature.hex(),
-            "envelope": self.signed.SerializeToString().hex(),
-        }
-
-    def text(self) -> str:
-        """Return everything, for people."""
-        fields_of_payload = fenced(encoded_fields(self.statement))
-        return "\n\n".join(
-            [
-                f"The payload's fields, each as it is encoded:\n\n{fields_of_payload}",
-                f"SHA-256 of the payload: `{digest(self.signed.payload).hex()}`",
-                titled("PAE", self.pae),
-                titled("Signature", self.signed.signature),
-                titled("Envelope", self.signed.SerializeToString()),
-            ]
-        )
 
 
 def _client(nonce: bytes) -> RequestFactory:
@@ -214,7 +171,7 @@ def vectors() -> str:
     request = examples["request"].signed
     return pretty_json(
         {
-            "about": "docs/protocol.md section 9. Bytes are hexadecimal.",
+            "about": "docs/protocol.md sections 9 to 11. Bytes are hexadecimal.",
             "client": _key(CLIENT_KEY),
             "server": _key(SERVER_KEY),
             "audience": AUDIENCE,
@@ -226,6 +183,9 @@ def vectors() -> str:
             "response_streams": refused_streams(
                 [stream()[name].signed for name in ("response-0", "response-1", "response-end")]
             ),
+            "succession": succession().vector(),
+            "chains": chain_vectors(),
+            "rotation": rotation_vector(),
         }
     )
 
@@ -246,6 +206,8 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "example-response": functools.partial(unary_text, "response"),
     "example-error": functools.partial(unary_text, "error"),
     "example-stream": stream_text,
+    "example-succession": succession_text,
+    "example-rotation": rotation_text,
     "openssl": openssl,
 }
 FILES: Final[Mapping[str, Callable[[], str]]] = {"vectors/protocol.json": vectors}

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json]"
 
 _HEX_A_LINE: Final = 64
+_NAME_WIDTH: Final = 15
 
 
 def wrapped(data: bytes) -> list[str]:
@@ -43,6 +44,7 @@ def fields(message: Message) -> dict[str, Json]:
 def encoded_fields(message: Message) -> list[str]:
     """Return, a field a line, what each field adds to the serialized message."""
     lines = []
+    width = max(_NAME_WIDTH, *(len(field.name) for field, _ in message.ListFields()))
     for field, value in message.ListFields():
         alone = type(message)()
         if isinstance(value, Message):
@@ -51,8 +53,8 @@ def encoded_fields(message: Message) -> list[str]:
         else:
             setattr(alone, field.name, value)
         first, *rest = wrapped(alone.SerializeToString(deterministic=True))
-        lines.append(f"{field.number} {field.name:<15} {first}")
-        lines += [" " * 18 + line for line in rest]
+        lines.append(f"{field.number} {field.name:<{width}} {first}")
+        lines += [" " * (width + 3) + line for line in rest]
     return lines
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import nacl.bindings
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -51,10 +52,24 @@ RECORD: Schema = {
     5: ("updated_at", "int64"),
 }
 PUT_RESPONSE: Schema = {1: ("record", RECORD)}
+SUCCESSION: Schema = {
+    1: ("audience", "string"),
+    2: ("old_public_key_id", "string"),
+    3: ("new_public_key", "bytes"),
+    4: ("issued_at", "int64"),
+}
+ROTATION: Schema = {
+    1: ("audience", "string"),
+    2: ("old_public_key_id", "string"),
+    3: ("new_public_key_id", "string"),
+}
+NEXT_KEY: Schema = {1: ("public_key", "bytes"), 2: ("signature", "bytes")}
 
 TYPES = {
     "request": "application/vnd.sealwire.request.v1+protobuf",
     "response": "application/vnd.sealwire.response.v1+protobuf",
+    "succession": "application/vnd.sealwire.key-succession.v1+protobuf",
+    "rotation": "application/vnd.sealwire.key-rotation.v1+protobuf",
 }
 _BITS = {"bool": 1, "uint32": 32, "int64": 64, "uint64": 64}
 
@@ -194,6 +209,50 @@ def stream_is_complete(
     return True
 
 
+def chain_breaks(chain: list[bytes], *, pinned: bytes, audience: str, signer: str) -> str:
+    """Section 10.1, for what ListServerKeys answered; `signer` is the id of who signs now."""
+    try:
+        _require("S1", len(chain) <= 64)
+        links = [decode(ENVELOPE, data) for data in chain]
+        statements = [_statement(SUCCESSION, link["payload"], "S2") for link in links]
+        for link, statement in zip(links, statements, strict=True):
+            _require("S2", "content" not in link)
+            _require("S3", link["public_key_id"] == statement["old_public_key_id"])
+            _require("S3", statement.get("audience") == audience)
+            _require("S4", _is_key(statement.get("new_public_key", b"")))
+        olds = [statement["old_public_key_id"] for statement in statements]
+        ends = olds[:1] + [key_id(statement["new_public_key"]) for statement in statements]
+        _require("S5", olds == ends[:-1] and len(set(ends)) == len(ends))
+        _require("S6", key_id(pinned) in ends)
+        keys = [pinned]
+        start = ends.index(key_id(pinned))
+        for link, statement in zip(links[start:], statements[start:], strict=True):
+            _verify("S6", keys[-1], link, "succession")
+            keys.append(statement["new_public_key"])
+        _require("S7", len(keys) > 1 and key_id(keys[-1]) == signer)
+    except RefusedError as error:
+        return str(error)
+    return ""
+
+
+def rotation_holds(next_key: bytes, *, audience: str, old_public_key_id: str) -> bool:
+    """Section 11, for a serialized NextKey."""
+    proof = decode(NEXT_KEY, next_key)
+    statement = {
+        "audience": audience,
+        "old_public_key_id": old_public_key_id,
+        "new_public_key_id": key_id(proof["public_key"]),
+    }
+    signed = {"payload": encode(ROTATION, statement), "signature": proof["signature"]}
+    try:
+        _require("key", _is_key(proof["public_key"]))
+        _require("key", statement["new_public_key_id"] != old_public_key_id)
+        _verify("signature", proof["public_key"], signed, "rotation")
+    except RefusedError:
+        return False
+    return True
+
+
 def _response(data: bytes, *, key: bytes, method: str, sent: list[bytes]) -> Fields:
     signed = _opened(data, key=key, kind="response", rules=("R2", "R3", "R4"))
     statement = _statement(RESPONSE, signed["payload"], "R5")
@@ -212,12 +271,21 @@ def _opened(data: bytes, *, key: bytes, kind: str, rules: tuple[str, str, str]) 
     _require(form, 1 <= len(signed.get("public_key_id", "").encode()) <= 64)
     _require(form, "content" not in signed)
     _require(signer, signed["public_key_id"] == key_id(key))
+    _verify(signature, key, signed, kind)
+    return signed
+
+
+def _verify(rule: str, key: bytes, signed: Fields, kind: str) -> None:
     try:
         public = Ed25519PublicKey.from_public_bytes(key)
         public.verify(signed.get("signature", b""), pae(kind, signed["payload"]))
     except InvalidSignature:
-        raise RefusedError(signature) from None
-    return signed
+        raise RefusedError(rule) from None
+
+
+def _is_key(data: bytes) -> bool:
+    """Section 1.3, which names this function."""
+    return len(data) == 32 and nacl.bindings.crypto_core_ed25519_is_valid_point(data)
 
 
 def _statement(schema: Schema, data: bytes, rule: str) -> Fields:

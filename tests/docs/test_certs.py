@@ -33,18 +33,9 @@ from sealwire.interceptors import (
     mutual_tls,
     open_nonce_store,
 )
-from sealwire.v1.identity_pb2 import (
-    EnrollRequest,
-    EnrollResponse,
-    Identity,
-    WhoAmIRequest,
-    WhoAmIResponse,
-)
-from sealwire.v1.identity_pb2_grpc import (
-    IdentityServiceServicer,
-    IdentityServiceStub,
-    add_IdentityServiceServicer_to_server,
-)
+from sealwire.interceptors.handlers import Handler
+from sealwire.v1.identity_pb2 import Identity, WhoAmIRequest, WhoAmIResponse
+from sealwire.v1.identity_pb2_grpc import IdentityServiceStub
 
 README = Path(development.__file__).with_name("README.md").read_text(encoding="utf-8")
 SECRETS = {"ca.key", "server.key", "client.key", "identity.key"}
@@ -147,12 +138,8 @@ def test_a_leaf_is_a_p256_key_for_one_use_issued_by_the_ca(
     assert list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [usage]
 
 
-class Identities(IdentityServiceServicer):
-    async def WhoAmI(self, _request: WhoAmIRequest, call: Call) -> WhoAmIResponse:
-        return WhoAmIResponse(identity=Identity(name=call.caller.identity))
-
-    async def Enroll(self, _request: EnrollRequest, _call: Call) -> EnrollResponse:
-        return EnrollResponse()
+async def who_am_i(_request: WhoAmIRequest, call: Call) -> WhoAmIResponse:
+    return WhoAmIResponse(identity=Identity(name=call.caller.identity))
 
 
 async def test_a_real_server_and_client_talk_with_it(pki: Path, tmp_path: Path) -> None:
@@ -175,7 +162,8 @@ async def test_a_real_server_and_client_talk_with_it(pki: Path, tmp_path: Path) 
         responses=ResponseFactory(server_key, system_clock),
     )
     server = ProtectedServer(protection)
-    add_IdentityServiceServicer_to_server(Identities(), server)
+    handlers: dict[str, Handler] = {"WhoAmI": grpc.unary_unary_rpc_method_handler(who_am_i)}
+    server.add_registered_method_handlers("sealwire.v1.IdentityService", handlers)
     port = server.add_secure_port(
         "127.0.0.1:0",
         mutual_tls(

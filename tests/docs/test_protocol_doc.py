@@ -24,6 +24,7 @@ CLIENT, SERVER = (bytes.fromhex(VECTORS[who]["public_key"]) for who in ("client"
 UNARY = {example["name"]: example for example in VECTORS["unary"]}
 STREAM = {example["name"]: example for example in VECTORS["stream"]}
 EXAMPLES = [*VECTORS["unary"], *VECTORS["stream"]]
+SUCCESSION, ROTATION = VECTORS["succession"], VECTORS["rotation"]
 METHOD = UNARY["request"]["statement"]["method"]
 
 
@@ -203,6 +204,74 @@ def test_an_example_answer_in_a_stream_is_about_the_latest_request(asked: str) -
     answer = STREAM["response-end" if asked == "closing" else f"response-{asked}"]
     about = answer["statement"]["request_digest"]
     assert about == STREAM[f"request-{asked}"]["payload_sha256"]
+
+
+def test_the_example_succession_follows_from_its_statement_and_a_seed() -> None:
+    statement = from_json(handmade.SUCCESSION, SUCCESSION["statement"])
+    assert handmade.encode(handmade.SUCCESSION, statement) == payload(SUCCESSION)
+    signature = handmade.sign(
+        bytes.fromhex(VECTORS["server"]["seed"]), "succession", payload(SUCCESSION)
+    )
+    envelope = {
+        "payload": payload(SUCCESSION),
+        "signature": signature,
+        "public_key_id": statement["old_public_key_id"],
+    }
+    assert statement["old_public_key_id"] == VECTORS["server"]["public_key_id"]
+    assert handmade.pae("succession", payload(SUCCESSION)).hex() == SUCCESSION["pae"]
+    assert handmade.encode(handmade.ENVELOPE, envelope).hex() == SUCCESSION["envelope"]
+
+
+@pytest.mark.parametrize("chain", VECTORS["chains"], ids=named)
+def test_a_chain_breaks_the_rule_that_the_vector_names(chain: Fields) -> None:
+    rule = handmade.chain_breaks(
+        [bytes.fromhex(link) for link in chain["successions"]],
+        pinned=SERVER,
+        audience=VECTORS["audience"],
+        signer=chain["signer"],
+    )
+    assert rule == chain["breaks"]
+
+
+def test_the_document_has_seven_rules_of_succession_and_a_chain_for_each() -> None:
+    rules = re.findall(r"^\| (S\d+) \|", section(10), re.MULTILINE)
+    assert rules == [f"S{rule}" for rule in range(1, 8)]
+    assert {chain["breaks"] for chain in VECTORS["chains"]} == {"", *rules}
+
+
+def test_the_example_rotation_follows_from_its_statement_and_a_seed() -> None:
+    statement = from_json(handmade.ROTATION, ROTATION["statement"])
+    encoded = handmade.encode(handmade.ROTATION, statement)
+    assert statement["old_public_key_id"] == VECTORS["client"]["public_key_id"]
+    assert handmade.pae("rotation", encoded).hex() == ROTATION["pae"]
+    signature = handmade.sign(bytes.fromhex(ROTATION["next_seed"]), "rotation", encoded)
+    assert signature.hex() == ROTATION["signature"]
+
+
+def test_the_example_rotation_proves_one_step_at_one_audience() -> None:
+    old = VECTORS["client"]["public_key_id"]
+    proof = bytes.fromhex(ROTATION["next_key"])
+    server = VECTORS["server"]["public_key_id"]
+    itself = ROTATION["statement"]["new_public_key_id"]
+    assert handmade.rotation_holds(proof, audience=VECTORS["audience"], old_public_key_id=old)
+    for audience, other in (("other", old), *((VECTORS["audience"], i) for i in (server, itself))):
+        assert not handmade.rotation_holds(proof, audience=audience, old_public_key_id=other)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(SUCCESSION[part] for part in ("payload_sha256", "pae", "signature", "envelope")),
+        *(ROTATION[part] for part in ("next_seed", "pae", "signature", "next_key")),
+    ],
+)
+def test_the_document_shows_the_bytes_of_succession_and_rotation(value: str) -> None:
+    assert value in BYTES
+
+
+@pytest.mark.parametrize("kind", ["request", "response", "succession", "rotation"])
+def test_the_document_names_every_payload_type(kind: str) -> None:
+    assert f"`{handmade.TYPES[kind]}`" in section(2)
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
