@@ -9,6 +9,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from docs.generators import tags
 from docs.generators.fixed import CLIENT_KEY, DEPLOYMENT_ID, IDENTITY_SALT, RECORD_SALT, ROOT_KEY
 from docs.generators.rendering import Json, fenced, pretty_json, titled
 from sealwire.core.derivation import (
@@ -186,8 +187,8 @@ def vectors() -> str:
     return pretty_json(
         {
             "about": (
-                "docs/sealing.md section 6. Bytes are hexadecimal. Byte i of the plaintext of"
-                " two-chunks is i mod 251."
+                "docs/sealing.md sections 6 and 7. Bytes are hexadecimal. Byte i of the plaintext"
+                " of two-chunks is i mod 251."
             ),
             "deployment_id": DEPLOYMENT_ID,
             "root_version": ROOT_VERSION,
@@ -201,6 +202,7 @@ def vectors() -> str:
             },
             "examples": [example.vector() for example in EXAMPLES],
             "refused": refused(),
+            "tag": tags.vector(),
         }
     )
 
@@ -235,5 +237,6 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "sealing-empty": EXAMPLES[0].text,
     "sealing-short": EXAMPLES[1].text,
     "sealing-two-chunks": EXAMPLES[2].text,
+    "sealing-tag": tags.text,
 }
 FILES: Final[Mapping[str, Callable[[], str]]] = {"vectors/sealing.json": vectors}

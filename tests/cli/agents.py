@@ -114,5 +114,10 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return data
 
 
+def private_key(number: int) -> PrivateKey:
+    """Return one of 255 keys, the same each time: it is in the names of tests."""
+    return PrivateKey.from_seed(bytes([number]) * 32)
+
+
 def new_key() -> PrivateKey:
     return PrivateKey.generate(os.urandom)

@@ -25,11 +25,11 @@ from sealwire.client.signers.agent_socket import AgentSocket
 from sealwire.core.envelope import pae
 from sealwire.core.errors import MalformedError
 from sealwire.core.keys import PublicKey, Signer
-from tests.cli.agents import Agent, Reply, identities, listening, new_key, signature, string
+from tests.cli.agents import Agent, Reply, identities, listening, private_key, signature, string
 from tests.core.edwards import SMALL_ORDER
 
-ALICE = new_key()
-BOB = new_key()
+ALICE = private_key(1)
+BOB = private_key(2)
 STATEMENT = pae("application/vnd.example", b"payload")
 SEAT = Path()
 

@@ -17,11 +17,11 @@ from sealwire.client.signers.agent_messages import (
     sign_request,
 )
 from sealwire.core.errors import MalformedError
-from tests.cli.agents import identities, new_key, signature, string
+from tests.cli.agents import identities, private_key, signature, string
 from tests.core.edwards import NON_CANONICAL, SMALL_ORDER, add, base_times
 
-ALICE = new_key()
-BOB = new_key()
+ALICE = private_key(1)
+BOB = private_key(2)
 MIXED_ORDER = add(base_times(7), SMALL_ORDER[2])
 SIGNED = ALICE.sign(b"message")
 ALICE_LISTED = (key_blob(ALICE.public_key), b"alice@example")

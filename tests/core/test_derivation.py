@@ -42,7 +42,7 @@ def test_an_identity_key_can_be_made_again() -> None:
         {"deployment_id": ""},
         {"identity_salt": bytes(32)},
     ],
-    ids=str,
+    ids="".join,
 )
 def test_an_identity_key_changes_with_each_part(changed: dict[str, Any]) -> None:
     assert held_key(**changed).secret != held_key().secret

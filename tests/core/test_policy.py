@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptor
 
 from sealwire.core.errors import PolicyError
 from sealwire.core.policy import MethodPolicy, method_policy
-from sealwire.v1 import identity_pb2, policy_pb2, records_pb2
+from sealwire.v1 import identity_pb2, keys_pb2, permissions_pb2, policy_pb2, records_pb2
 from sealwire.v1.policy_pb2 import Policy
 
 ENVELOPE = "sealwire.v1.SignedMessage"
@@ -19,12 +19,34 @@ GOOD = Policy(request=REQUEST, response=RESPONSE, permission="orders.place")
 SERVICE = "/sealwire.tests.Orders/"
 
 PERMISSIONS = {
-    "/sealwire.v1.IdentityService/Enroll": "identities.enroll",
-    "/sealwire.v1.IdentityService/WhoAmI": "identities.read_self",
-    "/sealwire.v1.RecordService/PutRecord": "records.write",
-    "/sealwire.v1.RecordService/GetRecord": "records.read",
-    "/sealwire.v1.RecordService/ListRecords": "records.list",
-    "/sealwire.v1.RecordService/DeleteRecord": "records.delete",
+    f"/sealwire.v1.{method}": permission
+    for method, permission in {
+        "IdentityService/Enroll": "identities.enroll",
+        "IdentityService/WhoAmI": "identities.read_self",
+        "IdentityService/CreateInvitation": "identities.invite",
+        "IdentityService/ListIdentities": "identities.list",
+        "IdentityService/GetIdentity": "identities.read",
+        "IdentityService/UpdateIdentity": "identities.update",
+        "IdentityService/RemoveIdentity": "identities.remove",
+        "KeyService/RenewCertificate": "certificates.renew",
+        "KeyService/RotateKey": "keys.rotate",
+        "KeyService/ListKeys": "keys.list",
+        "KeyService/RevokeKey": "keys.revoke",
+        "KeyService/RevokeCertificate": "certificates.revoke",
+        "KeyService/ListServerKeys": "server_keys.list",
+        "PermissionService/CreateGroup": "groups.create",
+        "PermissionService/AddGroupMember": "groups.add_member",
+        "PermissionService/RemoveGroupMember": "groups.remove_member",
+        "PermissionService/ListGroups": "groups.list",
+        "PermissionService/CreateGrant": "grants.create",
+        "PermissionService/RemoveGrant": "grants.remove",
+        "PermissionService/ListGrants": "grants.list",
+        "PermissionService/TestPermissions": "permissions.test",
+        "RecordService/PutRecord": "records.write",
+        "RecordService/GetRecord": "records.read",
+        "RecordService/ListRecords": "records.list",
+        "RecordService/DeleteRecord": "records.delete",
+    }.items()
 }
 
 
@@ -80,10 +102,10 @@ def orders_proto() -> Iterator[None]:
     method_policy.cache_clear()
 
 
-def test_every_method_of_both_services_has_its_policy() -> None:
+def test_every_method_of_our_services_has_its_policy() -> None:
     declared = {
         f"/{service.full_name}/{name}": service.methods_by_name[name].input_type.full_name
-        for file in (identity_pb2, records_pb2)
+        for file in (identity_pb2, keys_pb2, permissions_pb2, records_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for name in service.methods_by_name
     }

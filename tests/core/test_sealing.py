@@ -13,6 +13,7 @@ from sealwire.core.sealing import (
     RecordAddress,
     SealedBlob,
     SealHeader,
+    is_sealed_to,
     read_header,
     seal,
     unseal,
@@ -63,6 +64,22 @@ def test_a_header_says_who_can_open_the_blob() -> None:
         commitment=blob[74:106],
     )
     assert HEADER_BYTES == 106
+
+
+@pytest.mark.parametrize("length", [42, HEADER_BYTES, None])
+def test_its_first_bytes_tell_whom_a_blob_is_sealed_to(length: int | None) -> None:
+    start = sealed()[:length]
+    assert is_sealed_to(start, ALICE.public_key, root_version=1)
+    assert not is_sealed_to(start, BOB.public_key, root_version=1)
+    assert not is_sealed_to(start, ALICE.public_key, root_version=2)
+
+
+@pytest.mark.parametrize("offset", range(42))
+def test_what_is_cut_or_of_another_format_is_sealed_to_nobody(offset: int) -> None:
+    blob = bytearray(sealed())
+    assert not is_sealed_to(bytes(blob[:offset]), ALICE.public_key, root_version=1)
+    blob[offset] ^= 1
+    assert not is_sealed_to(bytes(blob), ALICE.public_key, root_version=1)
 
 
 def test_a_blob_shows_nothing_of_its_value() -> None:

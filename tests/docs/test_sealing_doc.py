@@ -23,6 +23,7 @@ ADDRESS = (VECTORS["address"]["namespace"], VECTORS["address"]["name"])
 VERSION: int = VECTORS["address"]["version"]
 DEPLOYMENT_ID: str = VECTORS["deployment_id"]
 ROOT_VERSION: int = VECTORS["root_version"]
+TAG: dict[str, Any] = VECTORS["tag"]
 EXAMPLES = {example["name"]: example for example in VECTORS["examples"]}
 PLAINTEXTS = {
     "empty": b"",
@@ -205,8 +206,54 @@ def test_an_empty_last_chunk_does_not_open() -> None:
         opened(header + b"".join(chunks))
 
 
+def encoded(value: str | int | None) -> bytes:
+    """Section 7.2; the vectors write blobs in hexadecimal."""
+    if value is None:
+        return b"n"
+    if isinstance(value, int):
+        return b"i" + value.to_bytes(8, "big", signed=True)
+    return b"s" + value.encode()
+
+
+def tag(row: dict[str, Any]) -> bytes:
+    """Section 7."""
+    version = ROOT_VERSION.to_bytes(4, "big")
+    info = prefixed(b"sealwire/v1/authority-key", version, DEPLOYMENT_ID.encode())
+    key = hkdf(bytes(32), STEPS["root_key"], info, 32)
+    parts = [b"sealwire/v1/authority-tag", TAG["table"].encode()]
+    for column in sorted(TAG["columns"], key=str.encode):
+        value = row.get(column)
+        blob = b"b" + bytes.fromhex(str(value)) if column == "public_key" else encoded(value)
+        parts += [column.encode(), blob]
+    return version + hmac.digest(key, prefixed(*parts), "sha256")
+
+
+def test_the_tag_of_the_example_follows_from_its_row() -> None:
+    assert tag(TAG["row"]).hex() == TAG["tag"]
+    assert len(TAG["tag"]) == 2 * 36
+    assert TAG["row"]["public_key"] == STEPS["owner"].hex()
+
+
+@pytest.mark.parametrize("column", TAG["columns"])
+def test_the_tag_covers_each_column(column: str) -> None:
+    present = TAG["row"].get(column)
+    other: str | int = "00" if isinstance(present, str) else 7
+    assert tag({**TAG["row"], column: other}).hex() != TAG["tag"]
+
+
+@pytest.mark.parametrize("name", ["info", "authority_key", "message", "tag"])
+def test_the_document_shows_a_step_to_the_tag(name: str) -> None:
+    assert TAG[name] in BYTES
+
+
 @pytest.mark.parametrize(
-    ("label", "size"), [("sealwire/v1/identity-key", 24), ("sealwire/v1/record-key", 22)]
+    ("label", "size"),
+    [
+        ("sealwire/v1/identity-key", 24),
+        ("sealwire/v1/record-key", 22),
+        ("sealwire/v1/authority-key", 25),
+        ("sealwire/v1/authority-tag", 25),
+    ],
 )
 def test_the_document_states_the_labels_and_their_lengths(label: str, size: int) -> None:
     assert len(label) == size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.server.cast import Cast
 from tests.server.members import Member
 from tests.server.processes import init
 from tests.server.served import Served, served
@@ -46,6 +48,20 @@ def bob(server: Served) -> Member:
 
 
 @pytest.fixture
+def cast(server: Served) -> Iterator[Cast]:
+    """Room for members that one test makes at the shared server."""
+    with contextlib.ExitStack() as stack:
+        yield Cast(server, stack)
+
+
+@pytest.fixture
+def own_cast(own_server: Served) -> Iterator[Cast]:
+    """Room for members at a server whose clock the test may move."""
+    with contextlib.ExitStack() as stack:
+        yield Cast(own_server, stack)
+
+
+@pytest.fixture
 def namespace() -> str:
     """A namespace that nobody has written to."""
     return f"team/{uuid.uuid4()}"
@@ -54,7 +70,7 @@ def namespace() -> str:
 @pytest.fixture
 def name() -> str:
     """A name for an identity that nobody has."""
-    return f"member-{uuid.uuid4()}"
+    return f"identity-{uuid.uuid4()}"
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import certificate_pem, certificate_request, new_tls_key, tls_key_pem
 from sealwire.core.requests import RequestFactory
 from sealwire.server.deployment import Deployment
-from sealwire.server.invitations import make_invitation, open_store
+from sealwire.server.invitations import write_invitation
 from sealwire.v1.envelope_pb2 import SignedMessage
 from sealwire.v1.identity_pb2 import Identity
 
@@ -65,30 +65,26 @@ def invite(
     clock: Clock = system_clock,
 ) -> Invitation:
     """Return a new invitation, made beside the running server as the operator's command does."""
-    with open_store(deployment, random=os.urandom) as store:
-        return make_invitation(
-            deployment,
-            store,
-            name=name,
-            role=role,
-            valid_hours=valid_hours,
-            clock=clock,
-            random=os.urandom,
-        )
+    return write_invitation(
+        deployment, name, role=role, valid_hours=valid_hours, clock=clock, random=os.urandom
+    )
 
 
 def enrol(
-    invitation: Invitation, *, key: PrivateKey | None = None, clock: Clock = system_clock
+    invitation: Invitation,
+    *,
+    key: PrivateKey | None = None,
+    tls: TlsIdentity | None = None,
+    clock: Clock = system_clock,
 ) -> Member:
     """Return the member that an invitation becomes, for a new key unless one is given."""
     key, tls_key = key or PrivateKey.generate(os.urandom), new_tls_key()
-    with Client(
-        invitation.server, key, bootstrap(invitation), clock=clock, timeout=TIMEOUT
-    ) as client:
+    shown = tls or bootstrap(invitation)
+    with Client(invitation.server, key, shown, clock=clock, timeout=TIMEOUT) as client:
         answer = client.enroll(invitation, certificate_request(tls_key))
     certificate = x509.load_der_x509_certificate(answer.certificate)
-    tls = TlsIdentity(certificate_pem(certificate), tls_key_pem(tls_key))
-    return Member(answer.identity, key, tls, invitation.server, clock)
+    own = TlsIdentity(certificate_pem(certificate), tls_key_pem(tls_key))
+    return Member(answer.identity, key, own, invitation.server, clock)
 
 
 def bootstrap(invitation: Invitation) -> TlsIdentity:

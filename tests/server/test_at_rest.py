@@ -15,7 +15,7 @@ from sealwire.v1.records_pb2 import GetRecordRequest, PutRecordRequest
 from tests.core.edwards import SMALL_ORDER, add, base_times
 from tests.server.members import Member
 from tests.server.served import Served
-from tests.server.wire import DAMAGED, GET, PUT, WHOAMI, Wire, wire_of
+from tests.server.wire import DAMAGED, FORBIDDEN, GET, PUT, WHOAMI, Wire, wire_of
 
 VALUE = b"forty-one thousand a year"
 
@@ -140,7 +140,7 @@ def test_a_sealed_value_of_another_namespace_or_owner_is_refused(
 ) -> None:
     for member, namespace in (
         (alice, f"{tampering.namespace}/a"),
-        (bob, f"{tampering.namespace}/b"),
+        (bob, f"{tampering.namespace}-of-bob"),
     ):
         with member.client() as client:
             client.put(namespace, "march", VALUE + b"march")
@@ -187,7 +187,10 @@ def test_whoever_is_made_the_owner_in_the_database_can_not_read_what_was_there(
     )
     request = GetRecordRequest(namespace=tampering.namespace, name="march")
     with wire_of(bob) as line:
-        assert line.refusal(GET, bob.signed(GET, request)) == DAMAGED
+        assert line.refusal(GET, bob.signed(GET, request)) == FORBIDDEN
+        # Nor can anybody read it for bob: it is not sealed to him.
+        alice = tampering.alice
+        assert tampering.line.refusal(GET, alice.signed(GET, request)) == DAMAGED
 
 
 def test_a_salt_that_was_altered_or_exchanged_opens_nothing(own_server: Served) -> None:

@@ -105,7 +105,7 @@ def test_every_host_is_in_the_certificate_and_the_first_is_dialled(tmp_path: Pat
     deployment = init_deployment(
         tmp_path / "d", hosts=hosts, listen="0.0.0.0:99", clock=system_clock, random=os.urandom
     )
-    certificate = x509.load_pem_x509_certificate(deployment.server_certificate_pem)
+    certificate = x509.load_pem_x509_certificate(deployment.tls.server_certificate_pem)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["db.example.com", "db"]
     addresses = [ipaddress.ip_address("10.1.2.3"), ipaddress.ip_address("::1")]

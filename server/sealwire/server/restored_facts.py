@@ -9,7 +9,7 @@ from typing import Final
 from sealwire.storage import Fact, JournalLine, Transaction
 
 _LATEST_MS: Final = 253_402_300_799_000  # the last second of the year 9999
-_PHRASES: Final = {
+PHRASES: Final = {
     ("identities", ""): "identity {id}",
     ("identities", "state"): "{id}: {value}",
     ("identities", "role"): "{id}: {value}",
@@ -34,7 +34,7 @@ def described(tx: Transaction, facts: Sequence[Fact], lines: Sequence[JournalLin
 def _phrase(fact: Fact, names: Mapping[str, str]) -> str:
     row = {name: names.get(str(value), str(value)) for name, value in fact.row.items()}
     value = _moment(fact.value) if fact.column == "expires_at" else str(fact.value)
-    phrase = _PHRASES[fact.table, fact.column].format(**row, value=value)
+    phrase = PHRASES[fact.table, fact.column].format(**row, value=value)
     return f"{phrase}: taken back" if fact.value is None else phrase
 
 

@@ -55,10 +55,10 @@ class Fact:
     @property
     def matters(self) -> bool:
         """Tell whether it decides anything: labels don't, nor does when a key ended."""
-        return (self.table, self.column) in _DECISIVE
+        return (self.table, self.column) in DECISIVE
 
 
-_DECISIVE: Final = {
+DECISIVE: Final = {
     *((table, "") for table in ("identities", "keys", "groups", "members", "grants")),
     ("invitations", ""),
     ("revoked_certificates", ""),

@@ -58,7 +58,7 @@ class Keys:
             certificate_uri=certificate_uri,
             expires_at=expires_at,
         )
-        if not self._authority.insert(KEYS, _columns(row)):
+        if not self._authority.insert(KEYS, columns_of(row)):
             raise AlreadyExistsError("This key is enrolled already; use a new one.")
         return row
 
@@ -114,7 +114,7 @@ class Keys:
         return frozenset(found.scalars())
 
     def _replace(self, key: KeyRow, **changes: Any) -> KeyRow:
-        return _key_row(self._authority.replace(KEYS, _columns(key), **changes))
+        return _key_row(self._authority.replace(KEYS, columns_of(key), **changes))
 
 
 def sealing_key(authority: Authority, found: Sequence[Any] | None) -> PublicKey:
@@ -142,7 +142,8 @@ def stored_key(raw: bytes) -> PublicKey:
         raise SealError("A stored public key was altered: it can't be one.") from None
 
 
-def _columns(row: KeyRow) -> Row:
+def columns_of(row: KeyRow) -> Row:
+    """Return a key as its table has it."""
     fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     return {**fields, "public_key": row.public_key.raw, "public_key_id": row.public_key.key_id}
 

@@ -118,11 +118,16 @@ class AuthorityTags:
         return hmac.compare_digest(tag, self._tag(version, table, names, values))
 
     def _tag(self, version: int, table: str, names: Sequence[str], values: Sequence[Any]) -> bytes:
-        pairs = zip(names, values, strict=True)
-        parts = [part for name, value in pairs for part in (name.encode(), _encoded(value))]
-        message = length_prefixed(TAG_LABEL, table.encode(), *parts)
+        message = tagged_message(table, names, values)
         digest = hmac.digest(self._keys[version], message, hashlib.sha256)
         return version.to_bytes(_VERSION_BYTES, "big") + digest
+
+
+def tagged_message(table: str, names: Sequence[str], values: Sequence[Any]) -> bytes:
+    """Return what a tag is the HMAC of (docs/sealing.md section 7.2)."""
+    pairs = zip(names, values, strict=True)
+    parts = [part for name, value in pairs for part in (name.encode(), _encoded(value))]
+    return length_prefixed(TAG_LABEL, table.encode(), *parts)
 
 
 def tag_all(connection: Connection, tags: AuthorityTags) -> None:
