@@ -24,7 +24,7 @@ demo: setup ## see it work: a server, an enrolled client, a sealed record, a ref
 	@$(BIN)/python examples/demo.py
 
 test: setup ## run every test
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
 
 check: setup ## lint, types, layers, protocol, and whatever is generated being up to date
 	$(call STEP,ruff check)

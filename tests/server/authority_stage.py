@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sealwire.core.keys import PrivateKey
 from sealwire.server.authorization import claim
 from sealwire.server.rights import Rights
-from sealwire.storage import Effect, GrantRow, NewIdentity, SubjectKind, Transaction, Verb
+from sealwire.storage import GrantRow, NewIdentity, SubjectKind, Transaction, Verb
 from sealwire.storage.schema import groups, members
 from sealwire.storage.tagging import GROUPS as GROUPS_TABLE
 from sealwire.storage.tagging import MEMBERS
@@ -170,7 +170,7 @@ def _set_up(tx: Transaction, prefix: str, ids: list[str], now: int) -> None:
                     verb=verb,
                     namespace=f"{prefix}{given.namespace}",
                     scope=given.scope,
-                    effect=Effect.ALLOW,
+                    effect=given.effect,
                     expires_at=None if given.lasts is None else now + given.lasts,
                     granted_by=ids[OWNER],
                     created_at=now,
@@ -190,6 +190,6 @@ def _model(now: int) -> Model:
     for given in GRANTED:
         ends = NEVER if given.lasts is None else now + given.lasts
         for verb in given.verbs:
-            place = Place(given.subject, given.namespace, given.scope, "allow", verb)
+            place = Place(given.subject, given.namespace, given.scope, given.effect, verb)
             model.grants[place] = Terms(ends, OWNER)
     return model

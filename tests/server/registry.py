@@ -95,6 +95,7 @@ class Registry:
         namespace: str,
         *,
         by: Member | None = None,
+        scope: Scope = Scope.SUBTREE,
         effect: Effect = Effect.ALLOW,
     ) -> None:
         """Allow or deny, asking nobody; a text names a group."""
@@ -108,7 +109,7 @@ class Registry:
                     subject_id=subject_id,
                     verb=verb,
                     namespace=namespace,
-                    scope=Scope.SUBTREE,
+                    scope=scope,
                     effect=effect,
                     expires_at=None,
                     granted_by=by.identity.id if by else None,

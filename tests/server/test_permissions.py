@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from sealwire.client import ForbiddenError, UnauthenticatedError
 from sealwire.core.keys import PrivateKey
+from sealwire.storage import Effect, Scope, Verb
 from sealwire.v1 import identity_pb2, keys_pb2, permissions_pb2, records_pb2
 from sealwire.v1.envelope_pb2 import Status
 from sealwire.v1.identity_pb2 import GetIdentityRequest
@@ -25,6 +26,7 @@ from sealwire.v1.records_pb2 import (
 )
 from tests.server.cast import ALL, Actor, Cast, exact, refused
 from tests.server.members import Member
+from tests.server.registry import registry
 from tests.server.served import Served
 from tests.server.wire import (
     DELETE,
@@ -152,17 +154,17 @@ def test_nobody_claims_a_name_above_one_that_is_claimed(owner: Actor, guest: Act
     assert guest.can(f"{top}/a/c") == ALL
 
 
-def test_a_grant_alone_is_a_claim_of_what_is_below_it_even_if_it_is_exact(
-    cast: Cast, owner: Actor, guest: Actor
+@pytest.mark.parametrize("scope", [Scope.EXACT, Scope.SUBTREE])
+@pytest.mark.parametrize("effect", [Effect.ALLOW, Effect.DENY])
+def test_a_grant_alone_is_a_claim_of_its_name_and_of_what_is_above_and_below(
+    server: Served, owner: Actor, guest: Actor, scope: Scope, effect: Effect
 ) -> None:
-    top, third = f"top-{uuid.uuid4()}", cast.join()
-    owner.client.put(top, "record", b"")
-    exact(owner, guest, "read", f"{top}/a")
-    # Whatever else goes, the exact grant stays, on a name that has never held a record.
-    owner.ungrant(owner, "read write delete list share", top)
-    owner.ungrant(owner, "admin", top)
-    for name in (f"{top}/a", f"{top}/a/b"):
-        assert refused(third.client.put, name, "r", b"") == "PERMISSION_DENIED"
+    top = f"top-{uuid.uuid4()}"
+    with registry(server.deployment, server.clock) as house:
+        house.grant(owner.member, [Verb.READ], f"{top}/a", scope=scope, effect=effect)
+    for name in (top, f"{top}/a", f"{top}/a/b"):
+        assert refused(guest.client.put, name, "r", b"") == "PERMISSION_DENIED"
+    guest.client.put(f"{top}/b", "r", b"")
 
 
 def test_a_grant_need_not_wait_for_its_namespace(owner: Actor, guest: Actor, owned: str) -> None:

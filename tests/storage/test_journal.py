@@ -280,6 +280,27 @@ def test_an_older_journal_than_the_database_goes_on_and_says_what_it_lacks(
     assert ends == [(present - 1, "begins"), (present, "changed"), (present + 1, "changed")]
 
 
+def test_changes_that_the_database_has_lost_are_a_gap_that_the_journal_tells(
+    members: Store, database: Path
+) -> None:
+    before = sequence(members)
+
+    def thrice(tx: Transaction) -> None:
+        for act in (suspend, resume, suspend):
+            act(tx)
+
+    with locked(journal_of(database)):
+        thread = threading.Thread(target=lambda: members.write_blocking(thrice))
+        thread.start()
+        await_commit(database, before + 3)
+        with plain(database) as connection:
+            connection.execute("DELETE FROM authority_changes WHERE sequence = ?", (before + 2,))
+    thread.join(PATIENCE_SECONDS)
+    with opened(database, seed="again"):
+        told = [(line["sequence"] - before, line["change"]) for line in lines(database)[-3:]]
+    assert told == [(1, "changed"), (2, "begins"), (3, "changed")]
+
+
 @pytest.mark.parametrize("kept", [0.3, 0.999])
 def test_a_last_line_that_was_not_finished_is_mended(
     members: Store, database: Path, kept: float

@@ -28,6 +28,8 @@ _WAITING: Final = (
 )
 _SEQUENCE: Final = select(authority.c.sequence)
 
+_BEGINS: Final[Change] = {"change": "begins"}
+
 
 def added(table: str, row: Mapping[str, Any]) -> Change:
     """Return the change that adds a row."""
@@ -69,15 +71,18 @@ class Changes:
     def _waiting(self, journalled: int) -> list[tuple[int, Change]]:
         """Return the changes after `journalled`, which may have come from any process.
 
-        A journal that is new, or an older one that was put back, goes on from here.
+        Where some are missing, because the journal is new or an older one was put back, it says so.
         """
         # In this order: a change that another process commits in between is among those waiting.
         present = self._connection.execute(_SEQUENCE).scalar_one()
         found = self._connection.execute(_WAITING, {"journalled": journalled})
-        waiting = [(sequence, json.loads(change)) for sequence, change in found]
-        before = waiting[0][0] - 1 if waiting else present
-        begins = [(before, {"change": "begins"})] if before > journalled else []
-        return [*begins, *waiting]
+        lines: list[tuple[int, Change]] = []
+        for sequence, change in found:
+            if sequence > journalled + 1:
+                lines.append((sequence - 1, _BEGINS))
+            lines.append((sequence, json.loads(change)))
+            journalled = sequence
+        return [*lines, (present, _BEGINS)] if present > journalled else lines
 
 
 def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
