@@ -35,6 +35,7 @@ class Given(NamedTuple):
 GRANTED = (
     Given(("group", "g0"), ("read", "share"), "n"),
     Given(("group", "g0"), ("list",), "n", lasts=3),
+    Given(("identity", 1), ("read",), "n", lasts=3),
     Given(("identity", 3), ("admin", "write"), "n/a"),
     Given(("identity", 3), ("read", "delete"), "n/a", scope="exact"),
     Given(("group", "g0"), ("delete",), "n/a/b", effect="deny"),
@@ -75,6 +76,12 @@ _verbs = st.sampled_from(
 _scopes = st.sampled_from(["subtree", "subtree", "exact"])
 _effects = st.sampled_from(["allow", "allow", "allow", "deny"])
 _ends = st.sampled_from([None, None, 1, 1, 2, 3, 0])
+_grants = st.tuples(_granters, _subjects, _verbs, _namespaces, _scopes, _effects, _ends)
+_regrants = st.tuples(
+    _granters,
+    st.sampled_from([(given.subject, given.verbs, given.namespace) for given in GRANTED]),
+    _ends,
+).map(lambda drawn: (drawn[0], *drawn[1], "subtree", "allow", drawn[2]))
 _guesses = st.tuples(_granters, _subjects, _verbs, _namespaces, _effects)
 _aimed = st.tuples(
     _granters,
@@ -96,7 +103,7 @@ PLAN: dict[str, tuple[int, st.SearchStrategy[Any]]] = {
     "get": (6, st.tuples(_signers, _namespaces, _records)),
     "list_records": (3, st.tuples(_signers, _namespaces)),
     "delete": (3, st.tuples(_signers, _namespaces, _records)),
-    "grant": (20, st.tuples(_granters, _subjects, _verbs, _namespaces, _scopes, _effects, _ends)),
+    "grant": (20, st.one_of(_grants, _grants, _grants, _regrants)),
     "ungrant": (9, st.one_of(_guesses, _aimed)),
     "list_grants": (2, st.tuples(_signers, _namespaces)),
     "test": (4, st.tuples(_signers, _numbers, _namespaces)),
