@@ -5,18 +5,23 @@ All parts of an `info` are length-prefixed, so namespaces, names and versions ca
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sealwire.core.encoding import length_prefixed
+from sealwire.core.encoding import length_prefixed, prefixed
 from sealwire.core.errors import SealError
 from sealwire.core.keys import PublicKey
 
 IDENTITY_LABEL: Final = "sealwire/v1/identity-key"
 RECORD_LABEL: Final = "sealwire/v1/record-key"
+METADATA_LABEL: Final = "sealwire/v1/metadata-key"
+NAME_LABEL: Final = "sealwire/v1/name-key"
+NAME_INDEX_LABEL: Final = "sealwire/v1/name-index-key"
+ANSWER_LABEL: Final = "sealwire/v1/answer-key"
 AUTHORITY_LABEL: Final = "sealwire/v1/authority-key"
 KEY_BYTES: Final = 32
 SALT_BYTES: Final = 32
@@ -51,9 +56,19 @@ def derive_identity_key_into(
 
 
 def derive_record_key(
-    identity_key: bytes | memoryview, *, record_salt: bytes, namespace: str, name: str, version: int
+    identity_key: bytes | memoryview,
+    *,
+    record_salt: bytes,
+    namespace: str,
+    name: str,
+    version: int,
+    label: str = RECORD_LABEL,
+    attributes: bytes = b"",
 ) -> tuple[bytes, bytes]:
     """Return one blob's AES-256 key and its 32-byte key commitment.
+
+    `label` says what is sealed. `attributes` are further bytes without which it does not open;
+    where there are none, that part is absent, as it was before there were any.
 
     AES-GCM alone does not commit to its key: one ciphertext can be made to open under two. The
     commitment comes out of the same HKDF as the key; a second key would need a SHA-256 collision.
@@ -62,9 +77,13 @@ def derive_record_key(
         SealError: if the salt does not have 32 bytes.
     """
     _require_salt(record_salt)
-    info = length_prefixed(
-        RECORD_LABEL, namespace.encode(), name.encode(), version.to_bytes(8, "big")
+    info = (
+        _beginning(label, namespace)
+        + prefixed(name.encode())
+        + prefixed(version.to_bytes(8, "big"))
     )
+    if attributes:
+        info += prefixed(attributes)
     okm = HKDF(SHA256(), KEY_BYTES + COMMITMENT_BYTES, record_salt, info).derive(identity_key)
     return okm[:KEY_BYTES], okm[KEY_BYTES:]
 
@@ -75,6 +94,12 @@ def derive_authority_key(
     """Return the 32-byte key of the tags on rows that carry authority (docs/sealing.md)."""
     info = length_prefixed(AUTHORITY_LABEL, root_version.to_bytes(4, "big"), deployment_id.encode())
     return HKDF(SHA256(), KEY_BYTES, None, info).derive(root_key.private_bytes_raw())
+
+
+@functools.lru_cache(maxsize=256)
+def _beginning(label: str, namespace: str) -> bytes:
+    """Return what the `info` of all blobs of a kind in a namespace begins with."""
+    return length_prefixed(label, namespace.encode())
 
 
 def _require_salt(salt: bytes) -> None:

@@ -19,8 +19,12 @@ def length_prefixed(label: str, *parts: bytes) -> bytes:
     No two different lists of parts give the same bytes, so a value can't slide from one
     part into the next.
     """
-    pieces = [label.encode("ascii"), *parts]
-    return b"".join([len(piece).to_bytes(4, "big") + piece for piece in pieces])
+    return b"".join([prefixed(piece) for piece in (label.encode("ascii"), *parts)])
+
+
+def prefixed(part: bytes) -> bytes:
+    """Return one part behind its length, as `length_prefixed` writes it."""
+    return len(part).to_bytes(4, "big") + part
 
 
 def canonical_json(texts: Mapping[str, str]) -> str:

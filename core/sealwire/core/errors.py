@@ -7,6 +7,7 @@ reason to a gRPC code. Whatever is not in the table reaches a client as INTERNAL
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import ClassVar
 
 ERROR_DOMAIN = "sealwire"
@@ -39,6 +40,11 @@ class SealwireError(Exception):
 
     reason: ClassVar[str] = "INTERNAL"
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What a program may need besides the reason, as in google.rpc.ErrorInfo."""
+        return {}
+
 
 class AuthenticationError(SealwireError):
     """The request is not authentic. The text goes to the log; outside, all of them look alike."""
@@ -70,6 +76,46 @@ class AlreadyExistsError(SealwireError):
     reason = "ALREADY_EXISTS"
 
 
+class VersionMismatchError(SealwireError):
+    """A record's current version is not the one that was demanded; nothing was changed."""
+
+    reason = "VERSION_MISMATCH"
+
+    def __init__(self, message: str, *, current_version: int, condition: int | None = None) -> None:
+        """Keep the version, 0 for none; of several conditions, say which, counted from 0."""
+        super().__init__(message)
+        self.current_version = current_version
+        self.condition = condition
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The current version, and which condition did not hold."""
+        which = {} if self.condition is None else {"condition": str(self.condition)}
+        return {"current_version": str(self.current_version), **which}
+
+
+class RequestIdReusedError(SealwireError):
+    """A request id was used before, for another request; nothing was changed."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class CompactedError(SealwireError):
+    """The changes that were asked for are not kept any more."""
+
+    reason = "COMPACTED"
+
+    def __init__(self, message: str, *, oldest_revision: int) -> None:
+        """Keep the oldest revision that can still be had."""
+        super().__init__(message)
+        self.oldest_revision = oldest_revision
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The oldest revision that can still be had."""
+        return {"oldest_revision": str(self.oldest_revision)}
+
+
 class UnknownMethodError(SealwireError):
     """The path names no method that this server has a policy for."""
 
@@ -88,6 +134,17 @@ class UnavailableError(SealwireError):
     reason = "UNAVAILABLE"
 
 
+class UnknownOutcomeError(UnavailableError):
+    """The commit may or may not have taken place; a retry with the same request id finds out."""
+
+    reason = "OUTCOME_UNKNOWN"
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """That the outcome is unknown."""
+        return {"outcome": "unknown"}
+
+
 class StreamIntegrityError(SealwireError):
     """A stream's messages are not the ones, or not in the order, that were sent."""
 
@@ -98,6 +155,19 @@ class SealError(SealwireError):
     """Sealed bytes do not open: they were altered, moved, cut or made under another key."""
 
     reason = "SEAL_BROKEN"
+
+
+class ErasedError(SealwireError):
+    """It was sealed to an identity that was erased since; nobody can ever open it again."""
+
+    reason = "ERASED"
+
+    def __init__(self) -> None:
+        """Say what happened, and nothing of whom it happened to."""
+        super().__init__(
+            "The identity that this is sealed to was erased: nothing that was sealed to it can be "
+            "opened any more, by anybody. Its namespaces can be used anew in a minute."
+        )
 
 
 class StatusError(SealwireError):
@@ -128,9 +198,14 @@ STATUS_CODES: dict[str, Code] = {
     PermissionDeniedError.reason: Code.PERMISSION_DENIED,
     NotFoundError.reason: Code.NOT_FOUND,
     AlreadyExistsError.reason: Code.ALREADY_EXISTS,
+    VersionMismatchError.reason: Code.ABORTED,
+    RequestIdReusedError.reason: Code.FAILED_PRECONDITION,
+    CompactedError.reason: Code.OUT_OF_RANGE,
     UnknownMethodError.reason: Code.UNIMPLEMENTED,
     OverloadedError.reason: Code.RESOURCE_EXHAUSTED,
     UnavailableError.reason: Code.UNAVAILABLE,
+    UnknownOutcomeError.reason: Code.UNAVAILABLE,
     StreamIntegrityError.reason: Code.DATA_LOSS,
     SealError.reason: Code.DATA_LOSS,
+    ErasedError.reason: Code.NOT_FOUND,
 }

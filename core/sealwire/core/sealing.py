@@ -15,12 +15,21 @@ The first 106 bytes are the associated data of every chunk.
 
 from __future__ import annotations
 
+import enum
 import hmac
 import struct
 from dataclasses import dataclass
-from typing import Final, NewType, Protocol
+from typing import Final, NamedTuple, NewType, Protocol
 
-from sealwire.core.derivation import SALT_BYTES, derive_record_key
+from sealwire.core.derivation import (
+    ANSWER_LABEL,
+    METADATA_LABEL,
+    NAME_INDEX_LABEL,
+    NAME_LABEL,
+    RECORD_LABEL,
+    SALT_BYTES,
+    derive_record_key,
+)
 from sealwire.core.errors import MalformedError, SealError
 from sealwire.core.keys import PublicKey, Random
 from sealwire.core.stream_aead import decrypt, encrypt
@@ -36,13 +45,24 @@ _HEADER: Final = struct.Struct(_SEALED_TO.format + "32s32s")
 HEADER_BYTES: Final = _HEADER.size
 
 
-@dataclass(frozen=True, slots=True)
-class RecordAddress:
+class Purpose(enum.StrEnum):
+    """What a blob holds; one that was sealed for one purpose does not open for another."""
+
+    VALUE = RECORD_LABEL
+    METADATA = METADATA_LABEL
+    NAME = NAME_LABEL
+    NAME_INDEX = NAME_INDEX_LABEL
+    ANSWER = ANSWER_LABEL
+
+
+class RecordAddress(NamedTuple):
     """What a blob is bound to besides its owner: it opens here and nowhere else."""
 
     namespace: str
     name: str
     version: int
+    purpose: Purpose = Purpose.VALUE
+    attributes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +155,6 @@ def _record_key(key: IdentityKey, salt: bytes, address: RecordAddress) -> tuple[
         namespace=address.namespace,
         name=address.name,
         version=address.version,
+        label=address.purpose,
+        attributes=address.attributes,
     )

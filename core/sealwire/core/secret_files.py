@@ -81,6 +81,34 @@ def read_secret(path: Path) -> bytes:
         os.close(descriptor)
 
 
+def overwrite_secret(path: Path) -> None:
+    """Write zeros where the file's bytes are, as far as file system and disk write in place.
+
+    Raises:
+        OSError: if it can't be opened or written, or is a symbolic link.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def destroy_secret(path: Path) -> None:
+    """Overwrite a secret file as `overwrite_secret` does, and remove it durably.
+
+    Raises:
+        ConfigurationError: if that can't be done.
+    """
+    try:
+        overwrite_secret(path)
+        path.unlink()
+        sync_directory(path.parent)
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be destroyed: {error.strerror}.") from error
+
+
 def sync_directory(path: Path) -> None:
     """Return once what was created, renamed or removed in a directory is on stable storage.
 

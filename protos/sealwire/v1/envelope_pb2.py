@@ -24,21 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asealwire/v1/envelope.proto\x12\x0bsealwire.v1\"[\n\rSignedMessage\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x15\n\rpublic_key_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\"\xb6\x01\n\x10RequestStatement\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\x15\n\rpublic_key_id\x18\x03 \x01(\t\x12\x11\n\tissued_at\x18\x04 \x01(\x03\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\x11\n\x04\x62ody\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12+\n\x06stream\x18\x07 \x01(\x0b\x32\x1b.sealwire.v1.StreamPositionB\x07\n\x05_body\"\xbd\x01\n\x11ResponseStatement\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x16\n\x0erequest_digest\x18\x02 \x01(\x0c\x12\x11\n\tissued_at\x18\x03 \x01(\x03\x12\x0e\n\x04\x62ody\x18\x04 \x01(\x0cH\x00\x12%\n\x06status\x18\x05 \x01(\x0b\x32\x13.sealwire.v1.StatusH\x00\x12+\n\x06stream\x18\x06 \x01(\x0b\x32\x1b.sealwire.v1.StreamPositionB\t\n\x07outcome\"7\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"F\n\x0eStreamPosition\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x17\n\x0fprevious_digest\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asealwire/v1/envelope.proto\x12\x0bsealwire.v1\"[\n\rSignedMessage\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x15\n\rpublic_key_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\"\xb6\x01\n\x10RequestStatement\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\x15\n\rpublic_key_id\x18\x03 \x01(\t\x12\x11\n\tissued_at\x18\x04 \x01(\x03\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\x11\n\x04\x62ody\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12+\n\x06stream\x18\x07 \x01(\x0b\x32\x1b.sealwire.v1.StreamPositionB\x07\n\x05_body\"\xbd\x01\n\x11ResponseStatement\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x16\n\x0erequest_digest\x18\x02 \x01(\x0c\x12\x11\n\tissued_at\x18\x03 \x01(\x03\x12\x0e\n\x04\x62ody\x18\x04 \x01(\x0cH\x00\x12%\n\x06status\x18\x05 \x01(\x0b\x32\x13.sealwire.v1.StatusH\x00\x12+\n\x06stream\x18\x06 \x01(\x0b\x32\x1b.sealwire.v1.StreamPositionB\t\n\x07outcome\"\x9d\x01\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x33\n\x08metadata\x18\x04 \x03(\x0b\x32!.sealwire.v1.Status.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"F\n\x0eStreamPosition\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x17\n\x0fprevious_digest\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sealwire.v1.envelope_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STATUS_METADATAENTRY']._loaded_options = None
+  _globals['_STATUS_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_SIGNEDMESSAGE']._serialized_start=43
   _globals['_SIGNEDMESSAGE']._serialized_end=134
   _globals['_REQUESTSTATEMENT']._serialized_start=137
   _globals['_REQUESTSTATEMENT']._serialized_end=319
   _globals['_RESPONSESTATEMENT']._serialized_start=322
   _globals['_RESPONSESTATEMENT']._serialized_end=511
-  _globals['_STATUS']._serialized_start=513
-  _globals['_STATUS']._serialized_end=568
-  _globals['_STREAMPOSITION']._serialized_start=570
-  _globals['_STREAMPOSITION']._serialized_end=640
+  _globals['_STATUS']._serialized_start=514
+  _globals['_STATUS']._serialized_end=671
+  _globals['_STATUS_METADATAENTRY']._serialized_start=624
+  _globals['_STATUS_METADATAENTRY']._serialized_end=671
+  _globals['_STREAMPOSITION']._serialized_start=673
+  _globals['_STREAMPOSITION']._serialized_end=743
 # @@protoc_insertion_point(module_scope)

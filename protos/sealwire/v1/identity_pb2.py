@@ -26,7 +26,7 @@ from sealwire.v1 import envelope_pb2 as sealwire_dot_v1_dot_envelope__pb2
 from sealwire.v1 import policy_pb2 as sealwire_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asealwire/v1/identity.proto\x12\x0bsealwire.v1\x1a\x1asealwire/v1/envelope.proto\x1a\x18sealwire/v1/policy.proto\"\xea\x01\n\x08Identity\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x15\n\rpublic_key_id\x18\x04 \x01(\t\x12\x12\n\ncreated_at\x18\x05 \x01(\x03\x12)\n\x05state\x18\x06 \x01(\x0e\x32\x1a.sealwire.v1.IdentityState\x12\x31\n\x06labels\x18\x07 \x03(\x0b\x32!.sealwire.v1.Identity.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x05\x45vent\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x63tor_key_id\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"R\n\rEnrollRequest\x12\x15\n\rinvitation_id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x0c\x12\x1b\n\x13\x63\x65rtificate_request\x18\x03 \x01(\x0c\"N\n\x0e\x45nrollResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"\x0f\n\rWhoAmIRequest\"9\n\x0eWhoAmIResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\"]\n\x17\x43reateInvitationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x15\n\rvalid_seconds\x18\x03 \x01(\r\x12\x0f\n\x07recover\x18\x04 \x01(\x08\".\n\x18\x43reateInvitationResponse\x12\x12\n\ninvitation\x18\x01 \x01(\x0c\">\n\x15ListIdentitiesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.sealwire.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12GetIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\"r\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\x12\x0e\n\x06groups\x18\x02 \x03(\t\x12\"\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x12.sealwire.v1.Event\"\x97\x01\n\x15UpdateIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1a.sealwire.v1.IdentityStateH\x00\x12\x0e\n\x04role\x18\x03 \x01(\tH\x00\x12%\n\x06labels\x18\x04 \x01(\x0b\x32\x13.sealwire.v1.LabelsH\x00\x42\x08\n\x06\x63hange\"k\n\x06Labels\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .sealwire.v1.Labels.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x16UpdateIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\")\n\x15RemoveIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\"A\n\x16RemoveIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity*\x84\x01\n\rIdentityState\x12\x1e\n\x1aIDENTITY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15IDENTITY_STATE_ACTIVE\x10\x01\x12\x1c\n\x18IDENTITY_STATE_SUSPENDED\x10\x02\x12\x1a\n\x16IDENTITY_STATE_REMOVED\x10\x03\x32\x8c\t\n\x0fIdentityService\x12\x92\x01\n\x06\x45nroll\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"P\xc2\xfe\x1bL\n\x19sealwire.v1.EnrollRequest\x12\x1asealwire.v1.EnrollResponse\x1a\x11identities.enroll \x01\x12\x93\x01\n\x06WhoAmI\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"Q\xc2\xfe\x1bM\n\x19sealwire.v1.WhoAmIRequest\x12\x1asealwire.v1.WhoAmIResponse\x1a\x14identities.read_self\x12\xae\x01\n\x10\x43reateInvitation\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"b\xc2\xfe\x1b^\n#sealwire.v1.CreateInvitationRequest\x12$sealwire.v1.CreateInvitationResponse\x1a\x11identities.invite\x12\xa6\x01\n\x0eListIdentities\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"\\\xc2\xfe\x1bX\n!sealwire.v1.ListIdentitiesRequest\x12\"sealwire.v1.ListIdentitiesResponse\x1a\x0fidentities.list\x12\x9d\x01\n\x0bGetIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"V\xc2\xfe\x1bR\n\x1esealwire.v1.GetIdentityRequest\x12\x1fsealwire.v1.GetIdentityResponse\x1a\x0fidentities.read\x12\xa8\x01\n\x0eUpdateIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"^\xc2\xfe\x1bZ\n!sealwire.v1.UpdateIdentityRequest\x12\"sealwire.v1.UpdateIdentityResponse\x1a\x11identities.update\x12\xa8\x01\n\x0eRemoveIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"^\xc2\xfe\x1bZ\n!sealwire.v1.RemoveIdentityRequest\x12\"sealwire.v1.RemoveIdentityResponse\x1a\x11identities.removeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asealwire/v1/identity.proto\x12\x0bsealwire.v1\x1a\x1asealwire/v1/envelope.proto\x1a\x18sealwire/v1/policy.proto\"\xea\x01\n\x08Identity\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x15\n\rpublic_key_id\x18\x04 \x01(\t\x12\x12\n\ncreated_at\x18\x05 \x01(\x03\x12)\n\x05state\x18\x06 \x01(\x0e\x32\x1a.sealwire.v1.IdentityState\x12\x31\n\x06labels\x18\x07 \x03(\x0b\x32!.sealwire.v1.Identity.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x05\x45vent\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x63tor_key_id\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"R\n\rEnrollRequest\x12\x15\n\rinvitation_id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x0c\x12\x1b\n\x13\x63\x65rtificate_request\x18\x03 \x01(\x0c\"N\n\x0e\x45nrollResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"\x0f\n\rWhoAmIRequest\"9\n\x0eWhoAmIResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\"q\n\x17\x43reateInvitationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x15\n\rvalid_seconds\x18\x03 \x01(\r\x12\x0f\n\x07recover\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\".\n\x18\x43reateInvitationResponse\x12\x12\n\ninvitation\x18\x01 \x01(\x0c\">\n\x15ListIdentitiesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.sealwire.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12GetIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\"r\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\x12\x0e\n\x06groups\x18\x02 \x03(\t\x12\"\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x12.sealwire.v1.Event\"\xab\x01\n\x15UpdateIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1a.sealwire.v1.IdentityStateH\x00\x12\x0e\n\x04role\x18\x03 \x01(\tH\x00\x12%\n\x06labels\x18\x04 \x01(\x0b\x32\x13.sealwire.v1.LabelsH\x00\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x08\n\x06\x63hange\"k\n\x06Labels\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .sealwire.v1.Labels.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x16UpdateIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\"=\n\x15RemoveIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"A\n\x16RemoveIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity\"<\n\x14\x45raseIdentityRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"@\n\x15\x45raseIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.sealwire.v1.Identity*\x9f\x01\n\rIdentityState\x12\x1e\n\x1aIDENTITY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15IDENTITY_STATE_ACTIVE\x10\x01\x12\x1c\n\x18IDENTITY_STATE_SUSPENDED\x10\x02\x12\x1a\n\x16IDENTITY_STATE_REMOVED\x10\x03\x12\x19\n\x15IDENTITY_STATE_ERASED\x10\x04\x32\xb3\n\n\x0fIdentityService\x12\x92\x01\n\x06\x45nroll\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"P\xc2\xfe\x1bL\n\x19sealwire.v1.EnrollRequest\x12\x1asealwire.v1.EnrollResponse\x1a\x11identities.enroll \x01\x12\x93\x01\n\x06WhoAmI\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"Q\xc2\xfe\x1bM\n\x19sealwire.v1.WhoAmIRequest\x12\x1asealwire.v1.WhoAmIResponse\x1a\x14identities.read_self\x12\xae\x01\n\x10\x43reateInvitation\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"b\xc2\xfe\x1b^\n#sealwire.v1.CreateInvitationRequest\x12$sealwire.v1.CreateInvitationResponse\x1a\x11identities.invite\x12\xa6\x01\n\x0eListIdentities\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"\\\xc2\xfe\x1bX\n!sealwire.v1.ListIdentitiesRequest\x12\"sealwire.v1.ListIdentitiesResponse\x1a\x0fidentities.list\x12\x9d\x01\n\x0bGetIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"V\xc2\xfe\x1bR\n\x1esealwire.v1.GetIdentityRequest\x12\x1fsealwire.v1.GetIdentityResponse\x1a\x0fidentities.read\x12\xa8\x01\n\x0eUpdateIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"^\xc2\xfe\x1bZ\n!sealwire.v1.UpdateIdentityRequest\x12\"sealwire.v1.UpdateIdentityResponse\x1a\x11identities.update\x12\xa8\x01\n\x0eRemoveIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"^\xc2\xfe\x1bZ\n!sealwire.v1.RemoveIdentityRequest\x12\"sealwire.v1.RemoveIdentityResponse\x1a\x11identities.remove\x12\xa4\x01\n\rEraseIdentity\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"[\xc2\xfe\x1bW\n sealwire.v1.EraseIdentityRequest\x12!sealwire.v1.EraseIdentityResponse\x1a\x10identities.eraseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,8 +51,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['UpdateIdentity']._serialized_options = b'\302\376\033Z\n!sealwire.v1.UpdateIdentityRequest\022\"sealwire.v1.UpdateIdentityResponse\032\021identities.update'
   _globals['_IDENTITYSERVICE'].methods_by_name['RemoveIdentity']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['RemoveIdentity']._serialized_options = b'\302\376\033Z\n!sealwire.v1.RemoveIdentityRequest\022\"sealwire.v1.RemoveIdentityResponse\032\021identities.remove'
-  _globals['_IDENTITYSTATE']._serialized_start=1560
-  _globals['_IDENTITYSTATE']._serialized_end=1692
+  _globals['_IDENTITYSERVICE'].methods_by_name['EraseIdentity']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['EraseIdentity']._serialized_options = b'\302\376\033W\n sealwire.v1.EraseIdentityRequest\022!sealwire.v1.EraseIdentityResponse\032\020identities.erase'
+  _globals['_IDENTITYSTATE']._serialized_start=1748
+  _globals['_IDENTITYSTATE']._serialized_end=1907
   _globals['_IDENTITY']._serialized_start=98
   _globals['_IDENTITY']._serialized_end=332
   _globals['_IDENTITY_LABELSENTRY']._serialized_start=287
@@ -68,29 +70,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WHOAMIRESPONSE']._serialized_start=603
   _globals['_WHOAMIRESPONSE']._serialized_end=660
   _globals['_CREATEINVITATIONREQUEST']._serialized_start=662
-  _globals['_CREATEINVITATIONREQUEST']._serialized_end=755
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=757
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=803
-  _globals['_LISTIDENTITIESREQUEST']._serialized_start=805
-  _globals['_LISTIDENTITIESREQUEST']._serialized_end=867
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=869
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=961
-  _globals['_GETIDENTITYREQUEST']._serialized_start=963
-  _globals['_GETIDENTITYREQUEST']._serialized_end=1001
-  _globals['_GETIDENTITYRESPONSE']._serialized_start=1003
-  _globals['_GETIDENTITYRESPONSE']._serialized_end=1117
-  _globals['_UPDATEIDENTITYREQUEST']._serialized_start=1120
-  _globals['_UPDATEIDENTITYREQUEST']._serialized_end=1271
-  _globals['_LABELS']._serialized_start=1273
-  _globals['_LABELS']._serialized_end=1380
-  _globals['_LABELS_ENTRIESENTRY']._serialized_start=1334
-  _globals['_LABELS_ENTRIESENTRY']._serialized_end=1380
-  _globals['_UPDATEIDENTITYRESPONSE']._serialized_start=1382
-  _globals['_UPDATEIDENTITYRESPONSE']._serialized_end=1447
-  _globals['_REMOVEIDENTITYREQUEST']._serialized_start=1449
-  _globals['_REMOVEIDENTITYREQUEST']._serialized_end=1490
-  _globals['_REMOVEIDENTITYRESPONSE']._serialized_start=1492
-  _globals['_REMOVEIDENTITYRESPONSE']._serialized_end=1557
-  _globals['_IDENTITYSERVICE']._serialized_start=1695
-  _globals['_IDENTITYSERVICE']._serialized_end=2859
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=775
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=777
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=823
+  _globals['_LISTIDENTITIESREQUEST']._serialized_start=825
+  _globals['_LISTIDENTITIESREQUEST']._serialized_end=887
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=889
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=981
+  _globals['_GETIDENTITYREQUEST']._serialized_start=983
+  _globals['_GETIDENTITYREQUEST']._serialized_end=1021
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=1023
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=1137
+  _globals['_UPDATEIDENTITYREQUEST']._serialized_start=1140
+  _globals['_UPDATEIDENTITYREQUEST']._serialized_end=1311
+  _globals['_LABELS']._serialized_start=1313
+  _globals['_LABELS']._serialized_end=1420
+  _globals['_LABELS_ENTRIESENTRY']._serialized_start=1374
+  _globals['_LABELS_ENTRIESENTRY']._serialized_end=1420
+  _globals['_UPDATEIDENTITYRESPONSE']._serialized_start=1422
+  _globals['_UPDATEIDENTITYRESPONSE']._serialized_end=1487
+  _globals['_REMOVEIDENTITYREQUEST']._serialized_start=1489
+  _globals['_REMOVEIDENTITYREQUEST']._serialized_end=1550
+  _globals['_REMOVEIDENTITYRESPONSE']._serialized_start=1552
+  _globals['_REMOVEIDENTITYRESPONSE']._serialized_end=1617
+  _globals['_ERASEIDENTITYREQUEST']._serialized_start=1619
+  _globals['_ERASEIDENTITYREQUEST']._serialized_end=1679
+  _globals['_ERASEIDENTITYRESPONSE']._serialized_start=1681
+  _globals['_ERASEIDENTITYRESPONSE']._serialized_end=1745
+  _globals['_IDENTITYSERVICE']._serialized_start=1910
+  _globals['_IDENTITYSERVICE']._serialized_end=3241
 # @@protoc_insertion_point(module_scope)

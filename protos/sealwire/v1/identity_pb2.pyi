@@ -15,10 +15,12 @@ class IdentityState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     IDENTITY_STATE_ACTIVE: _ClassVar[IdentityState]
     IDENTITY_STATE_SUSPENDED: _ClassVar[IdentityState]
     IDENTITY_STATE_REMOVED: _ClassVar[IdentityState]
+    IDENTITY_STATE_ERASED: _ClassVar[IdentityState]
 IDENTITY_STATE_UNSPECIFIED: IdentityState
 IDENTITY_STATE_ACTIVE: IdentityState
 IDENTITY_STATE_SUSPENDED: IdentityState
 IDENTITY_STATE_REMOVED: IdentityState
+IDENTITY_STATE_ERASED: IdentityState
 
 class Identity(_message.Message):
     __slots__ = ("id", "name", "role", "public_key_id", "created_at", "state", "labels")
@@ -88,16 +90,18 @@ class WhoAmIResponse(_message.Message):
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
 
 class CreateInvitationRequest(_message.Message):
-    __slots__ = ("name", "role", "valid_seconds", "recover")
+    __slots__ = ("name", "role", "valid_seconds", "recover", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     VALID_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RECOVER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     role: str
     valid_seconds: int
     recover: bool
-    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., valid_seconds: _Optional[int] = ..., recover: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., valid_seconds: _Optional[int] = ..., recover: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateInvitationResponse(_message.Message):
     __slots__ = ("invitation",)
@@ -138,16 +142,18 @@ class GetIdentityResponse(_message.Message):
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ..., groups: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class UpdateIdentityRequest(_message.Message):
-    __slots__ = ("identity", "state", "role", "labels")
+    __slots__ = ("identity", "state", "role", "labels", "request_id")
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     identity: str
     state: IdentityState
     role: str
     labels: Labels
-    def __init__(self, identity: _Optional[str] = ..., state: _Optional[_Union[IdentityState, str]] = ..., role: _Optional[str] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, identity: _Optional[str] = ..., state: _Optional[_Union[IdentityState, str]] = ..., role: _Optional[str] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Labels(_message.Message):
     __slots__ = ("entries",)
@@ -169,12 +175,28 @@ class UpdateIdentityResponse(_message.Message):
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
 
 class RemoveIdentityRequest(_message.Message):
-    __slots__ = ("identity",)
+    __slots__ = ("identity", "request_id")
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     identity: str
-    def __init__(self, identity: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, identity: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RemoveIdentityResponse(_message.Message):
+    __slots__ = ("identity",)
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    identity: Identity
+    def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
+
+class EraseIdentityRequest(_message.Message):
+    __slots__ = ("identity", "request_id")
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    identity: str
+    request_id: str
+    def __init__(self, identity: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class EraseIdentityResponse(_message.Message):
     __slots__ = ("identity",)
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     identity: Identity

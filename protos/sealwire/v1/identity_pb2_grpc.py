@@ -70,6 +70,11 @@ class IdentityServiceStub:
                 request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
                 response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                 _registered_method=True)
+        self.EraseIdentity = channel.unary_unary(
+                '/sealwire.v1.IdentityService/EraseIdentity',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -126,6 +131,14 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseIdentity(self, request, context):
+        """Removes an identity, unless that was done, and destroys its salt: nothing that was ever sealed to
+        it can be opened again, by nobody, in no copy of the database. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +174,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
             ),
             'RemoveIdentity': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveIdentity,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'EraseIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseIdentity,
                     request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                     response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             ),
@@ -353,6 +371,33 @@ class IdentityService:
             request,
             target,
             '/sealwire.v1.IdentityService/RemoveIdentity',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.IdentityService/EraseIdentity',
             sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
             options,

@@ -26,7 +26,7 @@ from sealwire.v1 import envelope_pb2 as sealwire_dot_v1_dot_envelope__pb2
 from sealwire.v1 import policy_pb2 as sealwire_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sealwire/v1/keys.proto\x12\x0bsealwire.v1\x1a\x1asealwire/v1/envelope.proto\x1a\x18sealwire/v1/policy.proto\"\xbd\x01\n\x03Key\x12\x15\n\rpublic_key_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sealwire.v1.KeyState\x12\x12\n\ngeneration\x18\x04 \x01(\r\x12\x12\n\ncreated_at\x18\x05 \x01(\x03\x12\x12\n\nexpires_at\x18\x06 \x01(\x03\x12\x10\n\x08\x65nded_at\x18\x07 \x01(\x03\x12\x17\n\x0f\x63\x65rtificate_uri\x18\x08 \x01(\t\"0\n\x07NextKey\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"U\n\x0bKeyRotation\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\x19\n\x11old_public_key_id\x18\x02 \x01(\t\x12\x19\n\x11new_public_key_id\x18\x03 \x01(\t\"^\n\x17RenewCertificateRequest\x12\x1b\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0c\x12&\n\x08next_key\x18\x02 \x01(\x0b\x32\x14.sealwire.v1.NextKey\"H\n\x18RenewCertificateResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x17\n\x0f\x63\x61_certificates\x18\x02 \x01(\t\":\n\x10RotateKeyRequest\x12&\n\x08next_key\x18\x01 \x01(\x0b\x32\x14.sealwire.v1.NextKey\"2\n\x11RotateKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.sealwire.v1.Key\"#\n\x0fListKeysRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.sealwire.v1.Key\"=\n\x10RevokeKeyRequest\x12\x15\n\rpublic_key_id\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x03\"2\n\x11RevokeKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.sealwire.v1.Key\"A\n\x18RevokeCertificateRequest\x12\x15\n\rpublic_key_id\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\"\x1b\n\x19RevokeCertificateResponse\"\x17\n\x15ListServerKeysRequest\"I\n\x16ListServerKeysResponse\x12/\n\x0bsuccessions\x18\x01 \x03(\x0b\x32\x1a.sealwire.v1.SignedMessage\"g\n\rKeySuccession\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\x19\n\x11old_public_key_id\x18\x02 \x01(\t\x12\x16\n\x0enew_public_key\x18\x03 \x01(\x0c\x12\x11\n\tissued_at\x18\x04 \x01(\x03*i\n\x08KeyState\x12\x19\n\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10KEY_STATE_ACTIVE\x10\x01\x12\x15\n\x11KEY_STATE_ROTATED\x10\x02\x12\x15\n\x11KEY_STATE_REVOKED\x10\x03\x32\xdb\x07\n\nKeyService\x12\xaf\x01\n\x10RenewCertificate\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"c\xc2\xfe\x1b_\n#sealwire.v1.RenewCertificateRequest\x12$sealwire.v1.RenewCertificateResponse\x1a\x12\x63\x65rtificates.renew\x12\x93\x01\n\tRotateKey\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"N\xc2\xfe\x1bJ\n\x1csealwire.v1.RotateKeyRequest\x12\x1dsealwire.v1.RotateKeyResponse\x1a\x0bkeys.rotate\x12\x8e\x01\n\x08ListKeys\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"J\xc2\xfe\x1b\x46\n\x1bsealwire.v1.ListKeysRequest\x12\x1csealwire.v1.ListKeysResponse\x1a\tkeys.list\x12\x93\x01\n\tRevokeKey\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"N\xc2\xfe\x1bJ\n\x1csealwire.v1.RevokeKeyRequest\x12\x1dsealwire.v1.RevokeKeyResponse\x1a\x0bkeys.revoke\x12\xb3\x01\n\x11RevokeCertificate\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"f\xc2\xfe\x1b\x62\n$sealwire.v1.RevokeCertificateRequest\x12%sealwire.v1.RevokeCertificateResponse\x1a\x13\x63\x65rtificates.revoke\x12\xa7\x01\n\x0eListServerKeys\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"]\xc2\xfe\x1bY\n!sealwire.v1.ListServerKeysRequest\x12\"sealwire.v1.ListServerKeysResponse\x1a\x10server_keys.listb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sealwire/v1/keys.proto\x12\x0bsealwire.v1\x1a\x1asealwire/v1/envelope.proto\x1a\x18sealwire/v1/policy.proto\"\xbd\x01\n\x03Key\x12\x15\n\rpublic_key_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sealwire.v1.KeyState\x12\x12\n\ngeneration\x18\x04 \x01(\r\x12\x12\n\ncreated_at\x18\x05 \x01(\x03\x12\x12\n\nexpires_at\x18\x06 \x01(\x03\x12\x10\n\x08\x65nded_at\x18\x07 \x01(\x03\x12\x17\n\x0f\x63\x65rtificate_uri\x18\x08 \x01(\t\"0\n\x07NextKey\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"U\n\x0bKeyRotation\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\x19\n\x11old_public_key_id\x18\x02 \x01(\t\x12\x19\n\x11new_public_key_id\x18\x03 \x01(\t\"^\n\x17RenewCertificateRequest\x12\x1b\n\x13\x63\x65rtificate_request\x18\x01 \x01(\x0c\x12&\n\x08next_key\x18\x02 \x01(\x0b\x32\x14.sealwire.v1.NextKey\"H\n\x18RenewCertificateResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x17\n\x0f\x63\x61_certificates\x18\x02 \x01(\t\":\n\x10RotateKeyRequest\x12&\n\x08next_key\x18\x01 \x01(\x0b\x32\x14.sealwire.v1.NextKey\"2\n\x11RotateKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.sealwire.v1.Key\"#\n\x0fListKeysRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.sealwire.v1.Key\"Q\n\x10RevokeKeyRequest\x12\x15\n\rpublic_key_id\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"2\n\x11RevokeKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.sealwire.v1.Key\"U\n\x18RevokeCertificateRequest\x12\x15\n\rpublic_key_id\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x1b\n\x19RevokeCertificateResponse\"\x17\n\x15ListServerKeysRequest\"I\n\x16ListServerKeysResponse\x12/\n\x0bsuccessions\x18\x01 \x03(\x0b\x32\x1a.sealwire.v1.SignedMessage\"g\n\rKeySuccession\x12\x10\n\x08\x61udience\x18\x01 \x01(\t\x12\x19\n\x11old_public_key_id\x18\x02 \x01(\t\x12\x16\n\x0enew_public_key\x18\x03 \x01(\x0c\x12\x11\n\tissued_at\x18\x04 \x01(\x03*i\n\x08KeyState\x12\x19\n\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10KEY_STATE_ACTIVE\x10\x01\x12\x15\n\x11KEY_STATE_ROTATED\x10\x02\x12\x15\n\x11KEY_STATE_REVOKED\x10\x03\x32\xdb\x07\n\nKeyService\x12\xaf\x01\n\x10RenewCertificate\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"c\xc2\xfe\x1b_\n#sealwire.v1.RenewCertificateRequest\x12$sealwire.v1.RenewCertificateResponse\x1a\x12\x63\x65rtificates.renew\x12\x93\x01\n\tRotateKey\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"N\xc2\xfe\x1bJ\n\x1csealwire.v1.RotateKeyRequest\x12\x1dsealwire.v1.RotateKeyResponse\x1a\x0bkeys.rotate\x12\x8e\x01\n\x08ListKeys\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"J\xc2\xfe\x1b\x46\n\x1bsealwire.v1.ListKeysRequest\x12\x1csealwire.v1.ListKeysResponse\x1a\tkeys.list\x12\x93\x01\n\tRevokeKey\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"N\xc2\xfe\x1bJ\n\x1csealwire.v1.RevokeKeyRequest\x12\x1dsealwire.v1.RevokeKeyResponse\x1a\x0bkeys.revoke\x12\xb3\x01\n\x11RevokeCertificate\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"f\xc2\xfe\x1b\x62\n$sealwire.v1.RevokeCertificateRequest\x12%sealwire.v1.RevokeCertificateResponse\x1a\x13\x63\x65rtificates.revoke\x12\xa7\x01\n\x0eListServerKeys\x12\x1a.sealwire.v1.SignedMessage\x1a\x1a.sealwire.v1.SignedMessage\"]\xc2\xfe\x1bY\n!sealwire.v1.ListServerKeysRequest\x12\"sealwire.v1.ListServerKeysResponse\x1a\x10server_keys.listb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,8 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KEYSERVICE'].methods_by_name['RevokeCertificate']._serialized_options = b'\302\376\033b\n$sealwire.v1.RevokeCertificateRequest\022%sealwire.v1.RevokeCertificateResponse\032\023certificates.revoke'
   _globals['_KEYSERVICE'].methods_by_name['ListServerKeys']._loaded_options = None
   _globals['_KEYSERVICE'].methods_by_name['ListServerKeys']._serialized_options = b'\302\376\033Y\n!sealwire.v1.ListServerKeysRequest\022\"sealwire.v1.ListServerKeysResponse\032\020server_keys.list'
-  _globals['_KEYSTATE']._serialized_start=1209
-  _globals['_KEYSTATE']._serialized_end=1314
+  _globals['_KEYSTATE']._serialized_start=1249
+  _globals['_KEYSTATE']._serialized_end=1354
   _globals['_KEY']._serialized_start=94
   _globals['_KEY']._serialized_end=283
   _globals['_NEXTKEY']._serialized_start=285
@@ -66,19 +66,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTKEYSRESPONSE']._serialized_start=741
   _globals['_LISTKEYSRESPONSE']._serialized_end=791
   _globals['_REVOKEKEYREQUEST']._serialized_start=793
-  _globals['_REVOKEKEYREQUEST']._serialized_end=854
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=856
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=906
-  _globals['_REVOKECERTIFICATEREQUEST']._serialized_start=908
-  _globals['_REVOKECERTIFICATEREQUEST']._serialized_end=973
-  _globals['_REVOKECERTIFICATERESPONSE']._serialized_start=975
-  _globals['_REVOKECERTIFICATERESPONSE']._serialized_end=1002
-  _globals['_LISTSERVERKEYSREQUEST']._serialized_start=1004
-  _globals['_LISTSERVERKEYSREQUEST']._serialized_end=1027
-  _globals['_LISTSERVERKEYSRESPONSE']._serialized_start=1029
-  _globals['_LISTSERVERKEYSRESPONSE']._serialized_end=1102
-  _globals['_KEYSUCCESSION']._serialized_start=1104
-  _globals['_KEYSUCCESSION']._serialized_end=1207
-  _globals['_KEYSERVICE']._serialized_start=1317
-  _globals['_KEYSERVICE']._serialized_end=2304
+  _globals['_REVOKEKEYREQUEST']._serialized_end=874
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=876
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=926
+  _globals['_REVOKECERTIFICATEREQUEST']._serialized_start=928
+  _globals['_REVOKECERTIFICATEREQUEST']._serialized_end=1013
+  _globals['_REVOKECERTIFICATERESPONSE']._serialized_start=1015
+  _globals['_REVOKECERTIFICATERESPONSE']._serialized_end=1042
+  _globals['_LISTSERVERKEYSREQUEST']._serialized_start=1044
+  _globals['_LISTSERVERKEYSREQUEST']._serialized_end=1067
+  _globals['_LISTSERVERKEYSRESPONSE']._serialized_start=1069
+  _globals['_LISTSERVERKEYSRESPONSE']._serialized_end=1142
+  _globals['_KEYSUCCESSION']._serialized_start=1144
+  _globals['_KEYSUCCESSION']._serialized_end=1247
+  _globals['_KEYSERVICE']._serialized_start=1357
+  _globals['_KEYSERVICE']._serialized_end=2344
 # @@protoc_insertion_point(module_scope)

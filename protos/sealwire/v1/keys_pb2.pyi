@@ -99,12 +99,14 @@ class ListKeysResponse(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[Key, _Mapping]]] = ...) -> None: ...
 
 class RevokeKeyRequest(_message.Message):
-    __slots__ = ("public_key_id", "expires_at")
+    __slots__ = ("public_key_id", "expires_at", "request_id")
     PUBLIC_KEY_ID_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     public_key_id: str
     expires_at: int
-    def __init__(self, public_key_id: _Optional[str] = ..., expires_at: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, public_key_id: _Optional[str] = ..., expires_at: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeKeyResponse(_message.Message):
     __slots__ = ("key",)
@@ -113,12 +115,14 @@ class RevokeKeyResponse(_message.Message):
     def __init__(self, key: _Optional[_Union[Key, _Mapping]] = ...) -> None: ...
 
 class RevokeCertificateRequest(_message.Message):
-    __slots__ = ("public_key_id", "serial")
+    __slots__ = ("public_key_id", "serial", "request_id")
     PUBLIC_KEY_ID_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     public_key_id: str
     serial: str
-    def __init__(self, public_key_id: _Optional[str] = ..., serial: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, public_key_id: _Optional[str] = ..., serial: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeCertificateResponse(_message.Message):
     __slots__ = ()

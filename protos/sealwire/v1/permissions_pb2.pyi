@@ -83,10 +83,12 @@ class Group(_message.Message):
     def __init__(self, name: _Optional[str] = ..., members: _Optional[_Iterable[str]] = ..., created_at: _Optional[int] = ...) -> None: ...
 
 class CreateGroupRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateGroupResponse(_message.Message):
     __slots__ = ("group",)
@@ -95,12 +97,14 @@ class CreateGroupResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
 
 class AddGroupMemberRequest(_message.Message):
-    __slots__ = ("group", "identity")
+    __slots__ = ("group", "identity", "request_id")
     GROUP_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     group: str
     identity: str
-    def __init__(self, group: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, group: _Optional[str] = ..., identity: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AddGroupMemberResponse(_message.Message):
     __slots__ = ("group",)
@@ -109,12 +113,14 @@ class AddGroupMemberResponse(_message.Message):
     def __init__(self, group: _Optional[_Union[Group, _Mapping]] = ...) -> None: ...
 
 class RemoveGroupMemberRequest(_message.Message):
-    __slots__ = ("group", "identity")
+    __slots__ = ("group", "identity", "request_id")
     GROUP_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     group: str
     identity: str
-    def __init__(self, group: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, group: _Optional[str] = ..., identity: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RemoveGroupMemberResponse(_message.Message):
     __slots__ = ("group",)
@@ -133,20 +139,22 @@ class ListGroupsResponse(_message.Message):
     def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
 
 class CreateGrantRequest(_message.Message):
-    __slots__ = ("subject", "verbs", "namespace", "scope", "effect", "expires_at")
+    __slots__ = ("subject", "verbs", "namespace", "scope", "effect", "expires_at", "request_id")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     VERBS_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     subject: Subject
     verbs: _containers.RepeatedScalarFieldContainer[Verb]
     namespace: str
     scope: Scope
     effect: Effect
     expires_at: int
-    def __init__(self, subject: _Optional[_Union[Subject, _Mapping]] = ..., verbs: _Optional[_Iterable[_Union[Verb, str]]] = ..., namespace: _Optional[str] = ..., scope: _Optional[_Union[Scope, str]] = ..., effect: _Optional[_Union[Effect, str]] = ..., expires_at: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, subject: _Optional[_Union[Subject, _Mapping]] = ..., verbs: _Optional[_Iterable[_Union[Verb, str]]] = ..., namespace: _Optional[str] = ..., scope: _Optional[_Union[Scope, str]] = ..., effect: _Optional[_Union[Effect, str]] = ..., expires_at: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateGrantResponse(_message.Message):
     __slots__ = ("grants",)
@@ -155,16 +163,18 @@ class CreateGrantResponse(_message.Message):
     def __init__(self, grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
 
 class RemoveGrantRequest(_message.Message):
-    __slots__ = ("subject", "verbs", "namespace", "effect")
+    __slots__ = ("subject", "verbs", "namespace", "effect", "request_id")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     VERBS_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     subject: Subject
     verbs: _containers.RepeatedScalarFieldContainer[Verb]
     namespace: str
     effect: Effect
-    def __init__(self, subject: _Optional[_Union[Subject, _Mapping]] = ..., verbs: _Optional[_Iterable[_Union[Verb, str]]] = ..., namespace: _Optional[str] = ..., effect: _Optional[_Union[Effect, str]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, subject: _Optional[_Union[Subject, _Mapping]] = ..., verbs: _Optional[_Iterable[_Union[Verb, str]]] = ..., namespace: _Optional[str] = ..., effect: _Optional[_Union[Effect, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RemoveGrantResponse(_message.Message):
     __slots__ = ("removed",)

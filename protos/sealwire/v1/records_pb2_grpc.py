@@ -26,7 +26,11 @@ if _version_not_supported:
 
 
 class RecordServiceStub:
-    """Sealed records, addressed by namespace and name.
+    """Sealed records, addressed by namespace and name. Every put makes a version.
+
+    `request_id` is a UUID of the caller's choice. A second request with the same id, method and
+    content is answered as the first was and has no effect of its own; the server remembers an id for
+    a day at least. Empty: every delivery has its effect.
     """
 
     def __init__(self, channel):
@@ -50,26 +54,65 @@ class RecordServiceStub:
                 request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
                 response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                 _registered_method=True)
+        self.ListVersions = channel.unary_unary(
+                '/sealwire.v1.RecordService/ListVersions',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
         self.DeleteRecord = channel.unary_unary(
                 '/sealwire.v1.RecordService/DeleteRecord',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.UndeleteRecord = channel.unary_unary(
+                '/sealwire.v1.RecordService/UndeleteRecord',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.DestroyVersions = channel.unary_unary(
+                '/sealwire.v1.RecordService/DestroyVersions',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.BatchGetRecords = channel.unary_unary(
+                '/sealwire.v1.RecordService/BatchGetRecords',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.BatchPutRecords = channel.unary_unary(
+                '/sealwire.v1.RecordService/BatchPutRecords',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.Transact = channel.unary_unary(
+                '/sealwire.v1.RecordService/Transact',
+                request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+                response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                _registered_method=True)
+        self.WatchRecords = channel.unary_stream(
+                '/sealwire.v1.RecordService/WatchRecords',
                 request_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
                 response_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                 _registered_method=True)
 
 
 class RecordServiceServicer:
-    """Sealed records, addressed by namespace and name.
+    """Sealed records, addressed by namespace and name. Every put makes a version.
+
+    `request_id` is a UUID of the caller's choice. A second request with the same id, method and
+    content is answered as the first was and has no effect of its own; the server remembers an id for
+    a day at least. Empty: every delivery has its effect.
     """
 
     def PutRecord(self, request, context):
-        """Seals and stores a record; the acknowledgement means that it is on stable storage.
+        """Seals and stores a version; the acknowledgement means that it is on stable storage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRecord(self, request, context):
-        """Opens and returns a record.
+        """Opens and returns a version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,8 +125,58 @@ class RecordServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListVersions(self, request, context):
+        """Lists a record's versions, newest first, without opening them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteRecord(self, request, context):
-        """Deletes a record.
+        """Deletes a record's current version; UndeleteRecord brings it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteRecord(self, request, context):
+        """Brings a deleted version back, unless it was destroyed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DestroyVersions(self, request, context):
+        """Destroys the values of chosen versions; nothing brings them back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetRecords(self, request, context):
+        """Opens up to 1,000 records, as of one moment; at most 4 MiB together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchPutRecords(self, request, context):
+        """Seals and stores up to 1,000 records, all or none; at most 4 MiB together.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Transact(self, request, context):
+        """If all conditions hold, does all operations, in order; else none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRecords(self, request, context):
+        """Streams the changes in a namespace and below it, in the order of their revisions, as they come.
+        It ends when the caller may not have them any more, or takes them too slowly.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,8 +200,43 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                     response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             ),
+            'ListVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVersions,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
             'DeleteRecord': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteRecord,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'UndeleteRecord': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteRecord,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'DestroyVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DestroyVersions,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'BatchGetRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetRecords,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'BatchPutRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchPutRecords,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'Transact': grpc.unary_unary_rpc_method_handler(
+                    servicer.Transact,
+                    request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+                    response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            ),
+            'WatchRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRecords,
                     request_deserializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
                     response_serializer=sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             ),
@@ -121,7 +249,11 @@ def add_RecordServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RecordService:
-    """Sealed records, addressed by namespace and name.
+    """Sealed records, addressed by namespace and name. Every put makes a version.
+
+    `request_id` is a UUID of the caller's choice. A second request with the same id, method and
+    content is answered as the first was and has no effect of its own; the server remembers an id for
+    a day at least. Empty: every delivery has its effect.
     """
 
     @staticmethod
@@ -206,6 +338,33 @@ class RecordService:
             _registered_method=True)
 
     @staticmethod
+    def ListVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.RecordService/ListVersions',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteRecord(request,
             target,
             options=(),
@@ -220,6 +379,168 @@ class RecordService:
             request,
             target,
             '/sealwire.v1.RecordService/DeleteRecord',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteRecord(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.RecordService/UndeleteRecord',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DestroyVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.RecordService/DestroyVersions',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.RecordService/BatchGetRecords',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchPutRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.RecordService/BatchPutRecords',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Transact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sealwire.v1.RecordService/Transact',
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
+            sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sealwire.v1.RecordService/WatchRecords',
             sealwire_dot_v1_dot_envelope__pb2.SignedMessage.SerializeToString,
             sealwire_dot_v1_dot_envelope__pb2.SignedMessage.FromString,
             options,
