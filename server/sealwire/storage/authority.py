@@ -6,10 +6,22 @@ and none changes without a new stamp.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from sealwire.core.errors import SealError
@@ -19,7 +31,7 @@ from sealwire.storage.engine import driver_connection
 from sealwire.storage.journal_lines import Change
 from sealwire.storage.prepared import Prepared
 from sealwire.storage.schema import authority
-from sealwire.storage.tagging import AuthorityTags, Row, TaggedTable
+from sealwire.storage.tagging import TAG_ROOT_BYTES, AuthorityTags, Row, TaggedTable
 
 _STAMP_BYTES: Final = 16
 _STATE = Prepared.of(select(authority.c.sequence, authority.c.stamp))
@@ -38,6 +50,34 @@ class AuthorityVersion(NamedTuple):
 
     sequence: int
     stamp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Retagging:
+    """The statements that find rows with tags under another root key, and change one's tag."""
+
+    rowids: Prepared
+    how_many: Prepared
+    stale: Prepared
+    read: Prepared
+    write: Prepared
+
+
+@functools.cache
+def _retagging(table: TaggedTable) -> _Retagging:
+    tag = table.table.c.tag
+    rowid: ColumnElement[int] = literal_column("rowid")
+    here = rowid == bindparam("rowid")
+    stale = func.substr(tag, 1, TAG_ROOT_BYTES).is_distinct_from(bindparam("current"))
+    behind = select(rowid).select_from(table.table).where(rowid > bindparam("after"))
+    page = behind.order_by(rowid).limit(bindparam("page_size"))
+    return _Retagging(
+        rowids=Prepared.of(page),
+        how_many=Prepared.of(select(func.count()).select_from(table.table).where(stale)),
+        stale=Prepared.of(page.where(stale)),
+        read=Prepared.of(select(*table.read).where(here)),
+        write=Prepared.of(update(table.table).values(tag=bindparam("new_tag")).where(here)),
+    )
 
 
 class Authority:
@@ -102,9 +142,9 @@ class Authority:
             found = self._connection.execute(statement, parameters or {}).all()
         return [self._tags.checked(table, row) for row in found]
 
-    def insert(self, table: TaggedTable, row: Row, **untagged: object) -> bool:
+    def insert(self, table: TaggedTable, row: Row) -> bool:
         """Add a row, and tell whether it was new."""
-        values = {**row, **untagged, "tag": self._tags.tag(table, row)}
+        values = {**row, "tag": self._tags.tag(table, row)}
         statement = insert(table.table).on_conflict_do_nothing()
         if self._connection.execute(statement, values).rowcount != 1:
             return False
@@ -139,3 +179,33 @@ class Authority:
         if keys:
             self.note(removed(table.table.name, keys))
         return len(keys)
+
+    def rowids(self, table: TaggedTable, *, after: int, limit: int) -> list[int]:
+        """Return up to `limit` rowids of a table, in order, from behind one."""
+        rows = _retagging(table).rowids.rows(self._driver, after=after, page_size=limit)
+        return [rowid for (rowid,) in rows]
+
+    def count_stale(self, table: TaggedTable) -> int:
+        """Return how many rows have a tag that is not under the current root key."""
+        found = _retagging(table).how_many.first(self._driver, current=self._tags.current)
+        return int(found[0]) if found else 0
+
+    def stale(self, table: TaggedTable, *, after: int, limit: int) -> list[int]:
+        """Return the rowids of up to `limit` such rows, in order, from behind a rowid."""
+        rows = _retagging(table).stale.rows(
+            self._driver, current=self._tags.current, after=after, page_size=limit
+        )
+        return [rowid for (rowid,) in rows]
+
+    def retag(self, table: TaggedTable, rowid: int) -> bool:
+        """Tag a row under the current root key, and tell whether it was not; it says what it said.
+
+        Raises:
+            SealError: if it is not as the server wrote it.
+        """
+        statements = _retagging(table)
+        found = statements.read.first(self._driver, rowid=rowid)
+        if found is None or found[-1][:TAG_ROOT_BYTES] == self._tags.current:
+            return False
+        tag = self._tags.tag(table, self._tags.checked(table, found))
+        return statements.write.count(self._driver, rowid=rowid, new_tag=tag) == 1

@@ -13,9 +13,10 @@ from typing import Final
 from sqlalchemy.exc import DatabaseError
 
 from sealwire.core.errors import ConfigurationError
+from sealwire.core.secret_files import sync_directory
 from sealwire.storage.engine import driver_connection, reader_engine
 from sealwire.storage.revisions import require_known
-from sealwire.storage.root_keys import RootKeys
+from sealwire.storage.root_keys import RootKeySource
 
 _PAGES: Final = 1_000
 _COMPANIONS: Final = ("", "-journal", "-wal", "-shm")
@@ -24,7 +25,7 @@ Progress = Callable[[int, int], None]
 """Given how many pages were copied, and how many there are."""
 
 
-def back_up(path: Path, target: Path, *, root_keys: RootKeys, progress: Progress) -> None:
+def back_up(path: Path, target: Path, *, root_keys: RootKeySource, progress: Progress) -> None:
     """Copy a database to `target`, mode 0600, whole or not at all; it is checked before it appears.
 
     Neither readers nor writers wait for it. The schema may be an older version's.
@@ -85,12 +86,12 @@ def _require_whole(path: Path) -> None:
 
 
 def _publish(temporary: Path, target: Path) -> None:
-    _sync(temporary)
+    _sync_file(temporary)
     try:
         os.link(temporary, target, follow_symlinks=False)  # which never replaces anything
     except FileExistsError:
         raise _exists(target) from None
-    _sync(target.parent)
+    sync_directory(target.parent)
 
 
 def _opened(path: Path) -> contextlib.closing[sqlite3.Connection]:
@@ -98,7 +99,7 @@ def _opened(path: Path) -> contextlib.closing[sqlite3.Connection]:
     return contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None))
 
 
-def _sync(path: Path) -> None:
+def _sync_file(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

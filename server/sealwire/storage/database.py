@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError
 from sealwire.core.errors import ConfigurationError
 from sealwire.core.secret_files import write_new_secret
 from sealwire.storage.engine import driver_connection, inspection_engine, memory_engine
+from sealwire.storage.old_pages import require_wiped
 from sealwire.storage.revisions import (
     known_revisions,
     not_ours,
@@ -18,11 +19,11 @@ from sealwire.storage.revisions import (
     require_known,
     upgrade_connection,
 )
-from sealwire.storage.root_keys import RootKeys
-from sealwire.storage.schema import authority, deployment, root_keys
+from sealwire.storage.root_keys import RootKeys, RootKeySource
+from sealwire.storage.root_rows import add_root_key
+from sealwire.storage.schema import authority, deployment
 
 _INSERT_DEPLOYMENT: Final = insert(deployment)
-_INSERT_ROOT_KEY: Final = insert(root_keys)
 _SELF: Final = select(deployment.c.id, authority.c.sequence).join_from(
     deployment, authority, true()
 )
@@ -37,9 +38,10 @@ def create_database(path: Path, *, deployment_id: str, root_keys: RootKeys) -> N
     with memory_engine().connect() as connection:
         upgrade_connection(connection)
         connection.execute(_INSERT_DEPLOYMENT, {"id": deployment_id})
+        driver = driver_connection(connection)
         for version, public_key in root_keys.public_halves().items():
-            connection.execute(_INSERT_ROOT_KEY, {"version": version, "public_key": public_key})
-        image = driver_connection(connection).serialize()
+            add_root_key(driver, version, public_key=public_key)
+        image = driver.serialize()
     write_new_secret(path, image)
 
 
@@ -48,9 +50,10 @@ class Checked(NamedTuple):
 
     deployment_id: str
     sequence: int
+    root_keys: RootKeys
 
 
-def check_database(path: Path, *, root_keys: RootKeys) -> Checked:
+def check_database(path: Path, *, root_keys: RootKeySource) -> Checked:
     """Return what the file says, if this version and these root keys can serve it.
 
     Nothing is written, whatever is found.
@@ -59,16 +62,17 @@ def check_database(path: Path, *, root_keys: RootKeys) -> Checked:
         ConfigurationError: if the file is missing, not ours, of another schema, or was made with
             other root keys.
     """
-    revision = require_known(path, root_keys=root_keys)
-    require_current(revision, path=path, known=known_revisions())
+    known = require_known(path, root_keys=root_keys)
+    require_current(known.revision, path=path, known=known_revisions())
     try:
+        require_wiped(path)
         with inspection_engine(path).connect() as connection:
             found = connection.execute(_SELF).all()
     except DatabaseError as error:
         raise not_ours(path) from error
     if len(found) != 1:
         raise not_ours(path)
-    return Checked(*found[0])
+    return Checked(*found[0], known.root_keys)
 
 
 def require_not_older(path: Path, found: Checked, *, journalled: int) -> None:

@@ -7,7 +7,12 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from sealwire.core.errors import SealError, SealwireError, UnavailableError
+from sealwire.core.errors import (
+    SealError,
+    SealwireError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
 
 _PRIMARY_CODE: Final = 0xFF
 
@@ -23,6 +28,7 @@ _PASSING: Final = {
     sqlite3.SQLITE_NOMEM: "memory is short",
 }
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DOUBT: Final = "It may have been done all the same; a retry with the same request id finds out."
 
 
 def translated(error: BaseException) -> BaseException:
@@ -44,13 +50,45 @@ def translated_transaction(error: BaseException) -> BaseException:
 
     It is a new one at each call, and an UnavailableError unless the file is damaged.
     """
+    if isinstance(error, UnknownOutcomeError):
+        return _caused(UnknownOutcomeError(str(error)), error.__cause__)
     if isinstance(error, UnavailableError) and error.__cause__ is None:
         return UnavailableError(str(error))
-    origin = error.__cause__ or error if isinstance(error, SealwireError) else error
+    origin = _origin(error)
+    if isinstance(origin, OSError):
+        return _caused(_unavailable("the disk reported an error"), origin)
     reported = translated(origin)
     if isinstance(reported, UnavailableError | SealError):
         return reported
     return _caused(_unavailable("the transaction was refused"), origin)
+
+
+def in_doubt(error: BaseException) -> BaseException:
+    """Return the error for a transaction that may have been committed when `error` came."""
+    return UnknownOutcomeError(f"{translated_transaction(error)} {_DOUBT}")
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether there was no room; SQLite has then undone the transaction."""
+    return _sqlite_code(error) == sqlite3.SQLITE_FULL
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Tell whether SQLite found its file damaged; sealed bytes that do not open are not meant."""
+    return isinstance(error, SealError) and _sqlite_code(error.__cause__) in _DAMAGE
+
+
+def described(error: BaseException) -> str:
+    """Return what an operator must know of a failed transaction, and no value that is stored."""
+    origin = _origin(error)
+    name = getattr(
+        origin.orig if isinstance(origin, DBAPIError) else origin, "sqlite_errorname", ""
+    )
+    return f"{translated_transaction(error)} [{name or type(origin).__name__}]"
+
+
+def _origin(error: BaseException) -> BaseException:
+    return error.__cause__ or error if isinstance(error, SealwireError) else error
 
 
 def _unavailable(why: str) -> UnavailableError:
@@ -59,12 +97,12 @@ def _unavailable(why: str) -> UnavailableError:
     )
 
 
-def _sqlite_code(error: BaseException) -> int:
+def _sqlite_code(error: BaseException | None) -> int:
     origin = error.orig if isinstance(error, DBAPIError) else error
     code: int = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return code & _PRIMARY_CODE
 
 
-def _caused(error: BaseException, cause: BaseException) -> BaseException:
+def _caused(error: BaseException, cause: BaseException | None) -> BaseException:
     error.__cause__ = cause
     return error

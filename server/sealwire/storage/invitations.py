@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
+from collections.abc import Collection
 from typing import Final
 
 from sealwire.core.errors import AlreadyExistsError, AuthenticationError
@@ -57,6 +58,12 @@ class Invitations:
         """Make every unused invitation worthless that would recover this identity."""
         self._authority.delete(
             INVITATIONS, invitations.c.recovers == identity_id, invitations.c.used_at.is_(None)
+        )
+
+    def drop_made_by(self, key_ids: Collection[str]) -> None:
+        """Make every unused invitation worthless that one of these keys was used to make."""
+        self._authority.delete(
+            INVITATIONS, invitations.c.made_by.in_(key_ids), invitations.c.used_at.is_(None)
         )
 
     def finish(self, invitation: InvitationRow, *, identity_id: str) -> None:

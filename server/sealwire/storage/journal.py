@@ -17,6 +17,7 @@ from typing import Final
 
 from sealwire.core.clock import Clock
 from sealwire.core.errors import ConfigurationError, MalformedError, UnavailableError
+from sealwire.core.secret_files import sync_directory
 from sealwire.storage.journal_lines import Change, Line, decode, encode
 
 LOCK_SECONDS: Final = 5.0
@@ -99,7 +100,7 @@ class AuthorityJournal:
             _write(descriptor, data)
             os.fsync(descriptor)
             if not self._size:
-                _sync_directory(self.path.parent)
+                sync_directory(self.path.parent)
         except OSError:
             # Also after a failed fsync: the line must not stand there as if it were durable.
             with contextlib.suppress(OSError):
@@ -133,6 +134,8 @@ class AuthorityJournal:
             while not _lock(descriptor):
                 if time.monotonic() > deadline:
                     raise TimeoutError(0, "another process holds it locked")
+                # Only the store's writing thread waits here, whose next change comes behind this
+                # one in any case; whoever holds the lock, holds it for one fsync.
                 time.sleep(_RETRY_SECONDS)
             yield descriptor
         finally:
@@ -152,11 +155,3 @@ def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sealwire.core.derivation import KEY_BYTES
-from sealwire.core.errors import OverloadedError, UnavailableError
+from sealwire.core.errors import ErasedError, OverloadedError, UnavailableError
 from sealwire.core.keys import PublicKey
 from sealwire.core.sealing import IdentityKey
 from sealwire.storage.locked_memory import LockedMemory
@@ -60,6 +60,7 @@ class KeyCache:
         self._memory = LockedMemory(slots * KEY_BYTES)
         self._free = list(range(slots))
         self._held: OrderedDict[_Name, _HeldKey] = OrderedDict()  # least recently used first
+        self._forgotten: set[str] = set()
         self._in_use = 0
         self._closed = False
 
@@ -70,6 +71,7 @@ class KeyCache:
         """Lend the key for the length of a `with` block, derived now unless it is held.
 
         Raises:
+            ErasedError: after `forget`.
             OverloadedError: if every slot is being read.
             UnavailableError: after `close`.
         """
@@ -84,6 +86,17 @@ class KeyCache:
                 key.readers -= 1
                 if key.dropped and key.readers == 0:
                     self._wipe(key)
+
+    def forget(self, identity_id: str) -> None:
+        """Wipe every key of an erased identity, and refuse it from now on.
+
+        A key that is being read is wiped when it is given back. A reader whose snapshot is older
+        than the erasure derives nothing either.
+        """
+        with self._lock:
+            self._forgotten.add(identity_id)
+            for name in [name for name in self._held if name[0] == identity_id]:
+                self._drop(name)
 
     def expire(self) -> None:
         """Wipe every key whose time is over; whoever holds a cache calls this now and then."""
@@ -103,6 +116,8 @@ class KeyCache:
     def _fresh(self, name: _Name) -> _HeldKey | None:
         if self._closed:
             raise UnavailableError("The store is closed; try again when the server is back.")
+        if name[0] in self._forgotten:
+            raise ErasedError
         key = self._held.get(name)
         if key is None:
             return None

@@ -13,12 +13,14 @@ from sealwire.core.errors import AlreadyExistsError, MalformedError, SealError
 from sealwire.core.keys import PublicKey
 from sealwire.storage.authority import Authority
 from sealwire.storage.changes import added
+from sealwire.storage.engine import driver_connection
+from sealwire.storage.prepared import Prepared
 from sealwire.storage.rows import KeyRow, KeyState
 from sealwire.storage.schema import keys, revoked_certificates
 from sealwire.storage.tagging import KEYS, Row
 
 _INSERT_REVOKED: Final = insert(revoked_certificates).on_conflict_do_nothing()
-_NEWEST: Final = (
+_NEWEST: Final = Prepared.of(
     select(*KEYS.read)
     .where(keys.c.identity_id == bindparam("identity_id"))
     .order_by(keys.c.generation.desc())
@@ -31,6 +33,7 @@ class Keys:
 
     def __init__(self, connection: Connection, authority: Authority) -> None:
         self._connection = connection
+        self._driver = driver_connection(connection)
         self._authority = authority
 
     def add(
@@ -85,7 +88,7 @@ class Keys:
 
     def newest(self, identity_id: str) -> PublicKey:
         """Return the key that an identity's records are sealed to; SealError as `sealing_key`."""
-        found = self._connection.execute(_NEWEST, {"identity_id": identity_id}).first()
+        found = _NEWEST.first(self._driver, identity_id=identity_id)
         return sealing_key(self._authority, found)
 
     def end(self, key: KeyRow, state: KeyState, *, now: int) -> KeyRow:

@@ -11,6 +11,7 @@ import collections
 import concurrent.futures
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -60,7 +61,8 @@ class Lane(Generic[C]):
 
     A thread that finds a unit waits a little for others, as long as others are to be expected: as
     many as it had last time, with those that came meanwhile. Threads that wake for each unit spend
-    more on handing the interpreter to each other than on the units. A lone caller never waits.
+    more on handing the interpreter to each other than on the units. A lone caller never waits, and
+    nobody waits behind long units.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Lane(Generic[C]):
         self._batch = batch
         self._capacity = capacity
         self._linger = linger
+        self._long_unit = linger / 4
         self._waiting: collections.deque[Job[C]] = collections.deque()
         self._expected = 1
         self._closed = False
@@ -128,10 +131,14 @@ class Lane(Generic[C]):
 
     def _work(self, executor: Executor[C]) -> None:
         while jobs := self._take():
+            began = time.thread_time()
             executor.execute(jobs)
+            took = time.thread_time() - began
             with self._gate:
                 # Before the answers go out: whoever gets one may be back at once, and counts once.
-                self._expected = min(len(jobs) + len(self._waiting), self._batch)
+                expected = min(len(jobs) + len(self._waiting), self._batch)
+                # Waking up costs little beside long units; waiting for more would only idle.
+                self._expected = expected if took < len(jobs) * self._long_unit else 1
             _deliver(jobs)
         executor.close()
 

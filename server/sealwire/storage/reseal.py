@@ -1,4 +1,4 @@
-"""Resealing: every record comes to be sealed to its owner's newest key, under the current root key.
+"""Resealing: every version is sealed to its owner's newest key, under the current root key.
 
 It looks at headers, and opens only what is sealed otherwise. Each unit is a transaction of its own,
 so that other processes' writers wait for one unit at most. A unit that is killed has done nothing,
@@ -11,20 +11,18 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from sealwire.core.errors import SealError, UnavailableError
+from sealwire.core.errors import ErasedError, SealError
 from sealwire.storage.headers import START, Blob, Position
-from sealwire.storage.store import Store, Unit
+from sealwire.storage.patience import patiently
+from sealwire.storage.store import Store
 from sealwire.storage.transaction import Transaction
-
-T = TypeVar("T")
 
 PAGE_RECORDS: Final = 1_000
 UNIT_RECORDS: Final = 100
 UNIT_BYTES: Final = 4 * 1024 * 1024
 _PAUSES: Final = 2.0  # times the unit before; without, a server's writer waited half a second
-_ATTEMPTS: Final = 12  # each waits for the database for as long as a writer does
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,11 @@ def reseal_records(store: Store, *, pause: Callable[[float], None] = time.sleep)
         SealError: if the file itself is damaged.
     """
     after = START
-    while page := _patiently(store.read_blocking, functools.partial(_page, after=after)):
+    while page := patiently(store.read_blocking, functools.partial(_page, after=after)):
         stale = [blob for blob in page if not blob.is_current]
         yield Step(looked_at=len(page) - len(stale))
         for blobs in _units(stale):
-            step = _patiently(store.write_blocking, functools.partial(_reseal, blobs=blobs))
+            step = patiently(store.write_blocking, functools.partial(_reseal, blobs=blobs))
             yield step
             pause(step.seconds * _PAUSES)
         after = page[-1].position
@@ -85,18 +83,11 @@ def _reseal(tx: Transaction, *, blobs: Sequence[Blob]) -> Step:
     began, resealed, damaged = time.monotonic(), 0, []
     for blob in blobs:
         try:
-            namespace = tx.namespaces.find_by_id(blob.position.namespace_id)
-            resealed += namespace is not None and tx.records.reseal(namespace, blob.position.name)
+            namespace_id, stored, version = blob.position
+            namespace = tx.namespaces.find_by_id(namespace_id)
+            resealed += namespace is not None and tx.records.reseal(namespace, stored, version)
+        except ErasedError:
+            continue  # nothing opens it any more, and housekeeping will remove it
         except SealError:
             damaged.append(blob)
     return Step(len(blobs), resealed, tuple(damaged), time.monotonic() - began)
-
-
-def _patiently(run: Callable[[Unit[T]], T], unit: Unit[T]) -> T:
-    """Return what the unit returns, once other processes let go of the database."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return run(unit)
-        except UnavailableError:
-            continue
-    return run(unit)

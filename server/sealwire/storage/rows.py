@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from sealwire.core.keys import PublicKey
 
@@ -15,6 +15,7 @@ class IdentityState(enum.StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     REMOVED = "removed"
+    ERASED = "erased"
 
 
 class KeyState(enum.StrEnum):
@@ -57,6 +58,7 @@ class SubjectKind(enum.StrEnum):
     GROUP = "group"
 
 
+DEFAULT_KEEP_VERSIONS: Final = 10
 ADMIN_ROLE: Final = "admin"
 ROLES: Final = frozenset({ADMIN_ROLE, "member"})
 
@@ -81,6 +83,11 @@ class IdentityRow:
     created_at: int
     state: str = IdentityState.ACTIVE
     labels: str = "{}"
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether it was ended for good."""
+        return self.state in {IdentityState.REMOVED, IdentityState.ERASED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +180,71 @@ class GrantRow:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A set of records that one identity owns: their values are sealed to its key."""
+    """A set of records that one identity owns: their values are sealed to its key.
+
+    Of each record, `keep_versions` versions are kept (0: all), each for `keep_ms` milliseconds
+    behind its successor (0: for ever). With a `name_key`, names are sealed as well.
+    """
 
     id: int
     name: str
     owner_id: str
+    created_at: int
+    keep_versions: int = DEFAULT_KEEP_VERSIONS
+    keep_ms: int = 0
+    name_key: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRow:
-    """What may be known of a record without unsealing it. `size` is the value's, in bytes."""
+class NewRecord(NamedTuple):
+    """A version to be. `metadata` is opaque; the current version must be `if_version`, if given."""
+
+    name: str
+    value: bytes
+    metadata: bytes = b""
+    expires_at: int | None = None
+    if_version: int | None = None
+
+    def __repr__(self) -> str:
+        return f"NewRecord({self.name!r}, {len(self.value)} bytes)"
+
+
+class RecordRow(NamedTuple):
+    """What may be known of a version without unsealing its value, of `size` bytes.
+
+    The record came into being at `created_at`, and this version at `updated_at`.
+    """
 
     name: str
     version: int
     size: int
     created_at: int
     updated_at: int
+    expires_at: int | None = None
+    deleted_at: int | None = None
+    destroyed: bool = False
+    metadata: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"RecordRow({self.name!r}, version={self.version}, {self.size} bytes)"
+
+
+class ChangeKind(enum.StrEnum):
+    """What happened to a version."""
+
+    PUT = "put"
+    DELETE = "delete"
+    UNDELETE = "undelete"
+    DESTROY = "destroy"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One change; `revision` counts all changes of the store, without gaps."""
+
+    revision: int
+    kind: str
+    namespace: str
+    name: str
+    version: int
+    at: int

@@ -48,7 +48,6 @@ identities = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("role", Text, nullable=False),
-    Column("salt", LargeBinary, CheckConstraint("length(salt) = 32"), nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("state", Text, nullable=False, server_default="active"),
     Column("labels", Text, nullable=False, server_default="{}"),
@@ -179,7 +178,8 @@ authority_changes = Table(
     sqlite_strict=True,
 )
 
-# Tagged, because it says to whose key records are sealed.
+# Tagged, because it says to whose key records are sealed, and under which names they are found.
+# With a `name_key`, which is sealed, `record_versions.name` is an HMAC under it.
 namespaces = Table(
     "namespaces",
     metadata,
@@ -188,20 +188,62 @@ namespaces = Table(
     Column("owner_id", Text, ForeignKey("identities.id"), nullable=False),
     Column("created_at", Integer, nullable=False),
     _tag(),
+    Column("keep_versions", Integer, nullable=False, server_default="10"),
+    Column("keep_ms", Integer, nullable=False, server_default="0"),
+    Column("name_key", LargeBinary),
     sqlite_strict=True,
 )
 
-# Names compare as SQLite's BINARY collation does: by UTF-8 bytes. The blob comes last, so that
-# listing a namespace never walks through the pages of a large value.
-records = Table(
-    "records",
+# One row for each version; the highest of a name is the record's head. Without a blob, it was
+# destroyed. Names compare as SQLite's BINARY collation does: by UTF-8 bytes. The blob comes last,
+# so that listing a namespace never walks through the pages of a large value.
+record_versions = Table(
+    "record_versions",
     metadata,
     Column("namespace_id", Integer, ForeignKey("namespaces.id"), primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("version", Integer, CheckConstraint("version > 0"), nullable=False),
+    Column("version", Integer, CheckConstraint("version > 0"), primary_key=True),
     Column("size", Integer, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
-    Column("blob", LargeBinary, nullable=False),
+    Column("expires_at", Integer),
+    Column("deleted_at", Integer),
+    Column("sealed_name", LargeBinary),
+    Column("metadata", LargeBinary),
+    Column("blob", LargeBinary),
+    Index(
+        "record_versions_expiring",
+        "expires_at",
+        sqlite_where=text("expires_at IS NOT NULL AND blob IS NOT NULL"),
+    ),
+    sqlite_strict=True,
+)
+
+# What happened to records, in the order in which it happened. SQLite numbers a row one higher than
+# the highest there is, and the newest is never removed: so no number is left out or used twice.
+changes = Table(
+    "changes",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("namespace_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    # Whether a record that has ended is still named: no put comes behind its end.
+    Index("changes_beside_puts", "namespace_id", "name", sqlite_where=text("kind <> 'put'")),
+    sqlite_strict=True,
+)
+
+# How requests with a request id were answered; sealed to whoever asked.
+answers = Table(
+    "answers",
+    metadata,
+    Column("identity_id", Text, ForeignKey("identities.id"), primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("created_at", Integer, nullable=False),
+    Column("digest", LargeBinary, CheckConstraint("length(digest) = 32"), nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Index("answers_by_age", "created_at"),
     sqlite_strict=True,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -18,14 +19,19 @@ from sealwire.storage.executors import GroupCommit, Snapshot
 from sealwire.storage.journal import AuthorityJournal
 from sealwire.storage.key_cache import KeyCache, Monotonic
 from sealwire.storage.lane import Lane
-from sealwire.storage.root_keys import RootKeys
+from sealwire.storage.root_keyring import RootKeyring
+from sealwire.storage.root_keys import RootKeySource
+from sealwire.storage.salts import SaltStore
 from sealwire.storage.sweeper import Sweeper
 from sealwire.storage.tagging import AuthorityTags
 from sealwire.storage.transaction import Transaction
 
 T = TypeVar("T")
 Unit = Callable[[Transaction], T]
-"""Work on one transaction. It runs on a thread of the store's and must not touch an event loop."""
+"""Work on one transaction. It runs on a thread of the store's and must not touch an event loop.
+
+It may be run again, after all that it did to the store was undone.
+"""
 
 WRITE_BATCH: Final = 256
 READ_BATCH: Final = 32
@@ -38,12 +44,20 @@ class Store:
         self, path: Path, barrier: SealingBarrier, journal: AuthorityJournal, *, readers: int
     ) -> None:
         """Start the threads; `open` checks the file first."""
-        tags = AuthorityTags.of(barrier.root_keys, barrier.deployment_id)
+        roots = barrier.root_keys
+        tags = AuthorityTags(roots, barrier.deployment_id)
         view = functools.partial(Transaction.over, barrier=barrier, tags=tags, journal=journal)
+        self._listeners: list[Callable[[], None]] = []
         # The writer's connection comes first: it is the one that may have to recover the file.
-        commits = GroupCommit(writer_engine(path), view, settle=lambda tx: tx.authority.publish())
+        commits = GroupCommit(
+            writer_engine(path),
+            view,
+            begun=roots.follow,
+            settle=lambda tx: tx.authority.publish(),
+            committed=self._tell,
+        )
         reading = reader_engine(path)
-        snapshots = [Snapshot(reading, view) for _ in range(readers)]
+        snapshots = [Snapshot(reading, view, begun=roots.follow) for _ in range(readers)]
         self._cache = barrier.cache
         self._writer: Lane[Transaction] = Lane("sealwire-writer", [commits], batch=WRITE_BATCH)
         self._readers: Lane[Transaction] = Lane("sealwire-reader", snapshots, batch=READ_BATCH)
@@ -54,8 +68,9 @@ class Store:
         cls,
         path: Path,
         *,
-        root_keys: RootKeys,
+        root_keys: RootKeySource,
         journal: AuthorityJournal,
+        salts: SaltStore,
         random: Random,
         monotonic: Monotonic,
         readers: int = 2,
@@ -65,13 +80,15 @@ class Store:
         Raises:
             ConfigurationError: if it is missing, not ours, of another version's schema, made with
                 other root keys, or can't be opened; or knows less than the journal, or that is
-                damaged. The database is then unchanged.
+                damaged; or salts can't be kept. The database is then unchanged.
         """
         journal.read()  # before the database: nothing stands there that is not committed here
         found = check_database(path, root_keys=root_keys)
         require_not_older(path, found, journalled=journal.last)
+        salts.check()
         cache = KeyCache(monotonic=monotonic)
-        barrier = SealingBarrier(root_keys, found.deployment_id, cache, random)
+        roots = RootKeyring(root_keys, found.root_keys, monotonic=monotonic)
+        barrier = SealingBarrier(roots, found.deployment_id, cache, random, salts)
         store = cls._started(path, barrier, journal, readers=readers)
         if journal.last < found.sequence:
             store._require_journal()
@@ -82,8 +99,9 @@ class Store:
         cls,
         path: Path,
         *,
-        root_keys: RootKeys,
+        root_keys: RootKeySource,
         journal: AuthorityJournal,
+        salts: SaltStore,
         random: Random,
         monotonic: Monotonic,
     ) -> Store:
@@ -93,8 +111,10 @@ class Store:
             ConfigurationError: as `open`.
         """
         found = check_database(path, root_keys=root_keys)
+        salts.check()
         cache = KeyCache(monotonic=monotonic)
-        barrier = SealingBarrier(root_keys, found.deployment_id, cache, random)
+        roots = RootKeyring(root_keys, found.root_keys, monotonic=monotonic)
+        barrier = SealingBarrier(roots, found.deployment_id, cache, random, salts)
         return cls._started(path, barrier, journal, readers=1)
 
     @classmethod
@@ -103,7 +123,7 @@ class Store:
     ) -> Store:
         try:
             return cls(path, barrier, journal, readers=readers)
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.Error, OSError) as error:
             barrier.cache.close()
             raise ConfigurationError(f"{path} can't be opened for writing.") from error
 
@@ -125,7 +145,8 @@ class Store:
 
         Raises:
             OverloadedError: if too many units wait already; this one was not run.
-            UnavailableError: if the file can't be written now; nothing was acknowledged.
+            UnavailableError: if the file can't be written now; the unit had no effects.
+            UnknownOutcomeError: if that became apparent after COMMIT; it may have had its effects.
         """
         return await self._writer.run(unit)
 
@@ -136,6 +157,17 @@ class Store:
     def write_blocking(self, unit: Unit[T]) -> T:
         """Do as `write` does, where there is no event loop."""
         return self._writer.run_blocking(unit)
+
+    def on_commit(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called on the writer's thread behind each commit, before it is acknowledged.
+
+        It must neither raise nor wait. What another process commits is told to nobody here.
+        """
+        self._listeners.append(tell)
+
+    def _tell(self) -> None:
+        for tell in self._listeners:
+            tell()
 
     def _require_journal(self) -> None:
         """Write down what an earlier process committed and did not, or close the store."""

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, and_, select, update
+from sqlalchemy import Column, Connection, Table, and_, inspect, select, text, update
 
 from sealwire.core.derivation import derive_authority_key
 from sealwire.core.encoding import length_prefixed
 from sealwire.core.errors import SealError
+from sealwire.storage.root_keyring import RootKeyring
 from sealwire.storage.root_keys import RootKeys
 from sealwire.storage.schema import (
     grants,
@@ -34,7 +35,7 @@ from sealwire.storage.schema import (
 Row = dict[str, Any]
 
 TAG_LABEL: Final = "sealwire/v1/authority-tag"
-_VERSION_BYTES: Final = 4
+TAG_ROOT_BYTES: Final = 4
 _REMEMBERED_ROWS: Final = 10_000
 _UNTAGGED: Final = {"tag", "salt"}
 """The salt proves itself: without the right one, nothing that it sealed opens."""
@@ -77,50 +78,74 @@ class AuthorityTags:
     never changes, and the rows that every request reads are few.
     """
 
-    def __init__(self, current: int, keys: Mapping[int, bytes]) -> None:
-        """Take each root version's key; the `current` one makes tags, and all of them check."""
-        self._current = current
-        self._keys = keys
+    def __init__(self, roots: RootKeyring, deployment_id: str) -> None:
+        """Derive the keys from the root keys; the current one makes tags, and all of them check."""
+        self._roots = roots
+        self._deployment_id = deployment_id
+        self._derived: dict[int, bytes] = {}
         self._fits = functools.lru_cache(maxsize=_REMEMBERED_ROWS)(self._tag_fits)
 
     @classmethod
     def of(cls, root_keys: RootKeys, deployment_id: str) -> AuthorityTags:
-        """Derive the keys from the root keys."""
-        derived = {
-            version: derive_authority_key(key, root_version=version, deployment_id=deployment_id)
-            for version, key in root_keys.by_version.items()
-        }
-        return cls(root_keys.current, derived)
+        """Return tags under root keys that stay as they are."""
+        return cls(RootKeyring.of(root_keys), deployment_id)
+
+    @property
+    def current(self) -> bytes:
+        """The 4 bytes that a tag made now begins with; UnavailableError as `tag`."""
+        return self._roots.current.to_bytes(TAG_ROOT_BYTES, "big")
 
     def tag(self, table: TaggedTable, row: Mapping[str, Any]) -> bytes:
-        """Return the tag of a row: the root version in 4 bytes, and 32 bytes of HMAC-SHA256."""
+        """Return the tag of a row: the root version in 4 bytes, and 32 bytes of HMAC-SHA256.
+
+        Raises:
+            UnavailableError: if the current root key is not at hand.
+        """
         values = tuple(row[name] for name in table.names)
-        return self._tag(self._current, table.table.name, table.names, values)
+        return self._tag(self._roots.current, table.table.name, table.names, values)
 
     def checked(self, table: TaggedTable, found: Sequence[Any]) -> Row:
         """Return a row that was read as `table.read`.
 
         Raises:
             SealError: if it is not as the server wrote it.
+            UnavailableError: if its root key is not at hand.
         """
         values = tuple(found)
-        if not self._fits(table.table.name, table.names, values):
-            raise SealError(f"A row of {table.table.name} was altered: its tag does not fit.")
+        self.check(table.table, table.names, values)
         return dict(zip(table.names, values, strict=False))  # the tag has no name
+
+    def check(self, table: Table, names: tuple[str, ...], found: tuple[Any, ...]) -> None:
+        """Return if a row's last value is the tag of those before it, which are of these columns.
+
+        Raises:
+            SealError, UnavailableError: as `checked`.
+        """
+        if not (self._is_known(found[-1]) and self._fits(table.name, names, found)):
+            raise SealError(f"A row of {table.name} was altered: its tag does not fit.")
+
+    def _is_known(self, tag: object) -> bool:
+        """Tell whether a tag names a root key in use; not remembered, since those change."""
+        return isinstance(tag, bytes) and self._roots.find(_version_of(tag)) is not None
 
     def _tag_fits(self, table: str, names: tuple[str, ...], found: tuple[Any, ...]) -> bool:
         *values, tag = found
-        if not isinstance(tag, bytes):
-            return False
-        version = int.from_bytes(tag[:_VERSION_BYTES], "big")
-        if version not in self._keys:
-            return False
-        return hmac.compare_digest(tag, self._tag(version, table, names, values))
+        return hmac.compare_digest(tag, self._tag(_version_of(tag), table, names, values))
 
     def _tag(self, version: int, table: str, names: Sequence[str], values: Sequence[Any]) -> bytes:
         message = tagged_message(table, names, values)
-        digest = hmac.digest(self._keys[version], message, hashlib.sha256)
-        return version.to_bytes(_VERSION_BYTES, "big") + digest
+        digest = hmac.digest(self._key(version), message, hashlib.sha256)
+        return version.to_bytes(TAG_ROOT_BYTES, "big") + digest
+
+    def _key(self, version: int) -> bytes:
+        if version not in self._derived:
+            root_key = self._roots.find(version)
+            if root_key is None:
+                raise SealError("A tag names a root key that this server does not have.")
+            self._derived[version] = derive_authority_key(
+                root_key, root_version=version, deployment_id=self._deployment_id
+            )
+        return self._derived[version]
 
 
 def tagged_message(table: str, names: Sequence[str], values: Sequence[Any]) -> bytes:
@@ -130,6 +155,25 @@ def tagged_message(table: str, names: Sequence[str], values: Sequence[Any]) -> b
     return length_prefixed(TAG_LABEL, table.encode(), *parts)
 
 
+def check_all(connection: Connection, tags: AuthorityTags) -> None:
+    """Return if every row fits its tag, in the columns that its table has now.
+
+    That is for older schemas: a table without tags is passed over, and has to be believed.
+
+    Raises:
+        SealError: if a row was altered.
+    """
+    tables = inspect(connection)
+    for table in (tagged.table for tagged in TAGGED):
+        if not tables.has_table(table.name):
+            continue
+        rows = connection.execute(select(text("*")).select_from(table))
+        covered = tuple(sorted(set(rows.keys()) - _UNTAGGED))
+        if "tag" in rows.keys():  # noqa: SIM118 - of a result, not a dict
+            for row in rows.mappings():
+                tags.check(table, covered, tuple(row[name] for name in (*covered, "tag")))
+
+
 def tag_all(connection: Connection, tags: AuthorityTags) -> None:
     """Tag every row anew, trusting what is there."""
     for tagged in TAGGED:
@@ -137,6 +181,10 @@ def tag_all(connection: Connection, tags: AuthorityTags) -> None:
             row = dict(zip(tagged.names, found, strict=True))
             here = and_(*(column == row[column.name] for column in tagged.table.primary_key))
             connection.execute(update(tagged.table).where(here), {"tag": tags.tag(tagged, row)})
+
+
+def _version_of(tag: bytes) -> int:
+    return int.from_bytes(tag[:TAG_ROOT_BYTES], "big")
 
 
 def _encoded(value: str | int | bytes | None) -> bytes:

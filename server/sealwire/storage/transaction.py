@@ -6,20 +6,29 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from sealwire.storage.answers import Answers
 from sealwire.storage.authority import Authority
 from sealwire.storage.barrier import SealingBarrier
 from sealwire.storage.changes import Changes
+from sealwire.storage.engine import driver_connection
 from sealwire.storage.events import Events
 from sealwire.storage.grants import Grants
 from sealwire.storage.groups import Groups
 from sealwire.storage.headers import Headers
+from sealwire.storage.housekeeping import Housekeeping
 from sealwire.storage.identities import Identities
+from sealwire.storage.inspection import Inspection
 from sealwire.storage.invitations import Invitations
 from sealwire.storage.journal import AuthorityJournal
 from sealwire.storage.keys import Keys
+from sealwire.storage.listing import Listing
 from sealwire.storage.namespaces import Namespaces
+from sealwire.storage.record_changes import RecordChanges
 from sealwire.storage.records import Records
+from sealwire.storage.retention import Retention
+from sealwire.storage.sealer import Opener
 from sealwire.storage.tagging import AuthorityTags
+from sealwire.storage.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,13 @@ class Transaction:
     grants: Grants
     namespaces: Namespaces
     records: Records
+    listing: Listing
+    changes: RecordChanges
+    answers: Answers
     headers: Headers
+    housekeeping: Housekeeping
+    retention: Retention
+    inspection: Inspection
 
     @classmethod
     def over(
@@ -47,8 +62,11 @@ class Transaction:
     ) -> Transaction:
         """Return the view through `connection`, whose BEGIN and COMMIT somebody else says."""
         authority = Authority(connection, tags, Changes(connection, journal), barrier.random)
+        driver = driver_connection(connection)
         keys = Keys(connection, authority)
-        identities = Identities(connection, authority, keys, barrier.random)
+        identities = Identities(connection, authority, keys, barrier)
+        namespaces = Namespaces(connection, tags, barrier=barrier, identities=identities, keys=keys)
+        housekeeping = Housekeeping(driver, namespaces=namespaces, identities=identities)
         return cls(
             authority=authority,
             identities=identities,
@@ -57,9 +75,13 @@ class Transaction:
             invitations=Invitations(authority),
             groups=Groups(connection, authority, barrier.random),
             grants=Grants(connection, authority),
-            namespaces=Namespaces(connection, tags),
-            records=Records(
-                connection, authority, barrier=barrier, identities=identities, keys=keys
-            ),
+            namespaces=namespaces,
+            records=Records(driver, barrier=barrier, identities=identities, keys=keys),
+            listing=Listing(Versions(driver), Opener(barrier, identities)),
+            changes=RecordChanges(driver),
+            answers=Answers(driver, barrier=barrier, identities=identities, keys=keys),
             headers=Headers(connection, barrier=barrier, keys=keys),
+            housekeeping=housekeeping,
+            retention=Retention(driver, namespaces=namespaces, housekeeping=housekeeping),
+            inspection=Inspection(connection, barrier=barrier, identities=identities),
         )
