@@ -41,7 +41,12 @@ def to_status(error: BaseException) -> Status:
     if not isinstance(error, SealwireError) or error.reason not in STATUS_CODES:
         return _INTERNAL
     message = _FIXED_TEXTS.get(error.reason) or _fitting(str(error))
-    return Status(code=STATUS_CODES[error.reason], reason=error.reason, message=message)
+    return Status(
+        code=STATUS_CODES[error.reason],
+        reason=error.reason,
+        message=message,
+        metadata=error.metadata,
+    )
 
 
 def _fitting(text: str) -> str:
@@ -57,7 +62,11 @@ def grpc_code(status: Status) -> grpc.StatusCode:
 def error_details(status: Status) -> bytes:
     """Return the google.rpc.Status with ErrorInfo that standard gRPC tooling reads; not signed."""
     info = AnyMessage()
-    info.Pack(error_details_pb2.ErrorInfo(reason=status.reason, domain=ERROR_DOMAIN))
+    info.Pack(
+        error_details_pb2.ErrorInfo(
+            reason=status.reason, domain=ERROR_DOMAIN, metadata=status.metadata
+        )
+    )
     rich = status_pb2.Status(code=status.code, message=status.message, details=[info])
     serialized: bytes = rich.SerializeToString()
     return serialized

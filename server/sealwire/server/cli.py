@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import Final
@@ -13,8 +12,11 @@ import click
 from sealwire.core.errors import SealwireError
 from sealwire.core.tls import refuse_tls_1_2
 from sealwire.server.certificate_commands import ca, certificate
+from sealwire.server.core_files import leave_no_core_file
 from sealwire.server.maintenance_commands import COMMANDS as MAINTENANCE
+from sealwire.server.root_commands import root
 from sealwire.server.signing_key_commands import signing_key
+from sealwire.server.verify_commands import COMMANDS as VERIFICATION
 
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 DEFAULT_LISTEN: Final = "127.0.0.1:7443"
@@ -161,7 +163,11 @@ def grant(directory: Path, identity: str, verbs: str, namespace: str) -> None:
 @cli.command()
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 def migrate(directory: Path) -> None:
-    """Bring the database in DIR to this version's schema; make a backup first."""
+    """Bring the database in DIR to this version's schema; make a backup first.
+
+    The server must be stopped. Salts that are in the database move to DIR/salts. Killed at any
+    moment, it is finished by running it again.
+    """
     from sealwire.server.deployment import load_deployment
     from sealwire.server.migration import migrate_deployment
 
@@ -171,14 +177,15 @@ def migrate(directory: Path) -> None:
 
 cli.add_command(ca)
 cli.add_command(certificate)
+cli.add_command(root)
 cli.add_command(signing_key)
-for command in MAINTENANCE:
+for command in (*MAINTENANCE, *VERIFICATION):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run a command; errors reach people as sentences, and secrets no core file."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    leave_no_core_file()
     # Before any command imports grpc, whose own lines would stand between those of the log.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     refuse_tls_1_2()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from sealwire.core.errors import ConfigurationError
 from sealwire.core.requests import TimeWindow
 from sealwire.core.spiffe import TrustDomain
 from sealwire.interceptors import Binding
+from sealwire.server.root_key_settings import RootKeySettings
 
 FILE_NAME: Final = "sealwire.toml"
 MAX_PORT: Final = 65_535
@@ -21,7 +22,9 @@ _LARGEST: Final = {
     "skew_seconds": 3600,
     "drain_seconds": 3600,
     "client_certificate_days": 3650,
+    "keep_changes": 1_000_000_000,
 }
+_TYPES: Final = {"int": int, "RootKeySettings": dict}
 _BINDINGS: Final = tuple(binding.value for binding in Binding)
 _ADDRESS = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _DNS_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -40,6 +43,8 @@ class Config:
     drain_seconds: int = 25
     client_certificate_days: int = 7
     client_certificates: str = Binding.STRICT.value
+    keep_changes: int = 100_000
+    root_keys: RootKeySettings = field(default_factory=RootKeySettings)
 
     def __post_init__(self) -> None:
         """Refuse what can't work: ConfigurationError names the setting."""
@@ -119,7 +124,7 @@ def _from_values(values: dict[str, Any]) -> Config:
     for name, value in values.items():
         if name not in known:
             raise ConfigurationError(f"{name} is no setting; these are: {', '.join(known)}.")
-        wanted = int if known[name].type == "int" else str
+        wanted = _TYPES.get(str(known[name].type), str)
         if type(value) is not wanted:
             raise ConfigurationError(f"{name} must be of type {wanted.__name__}.")
     missing = [
@@ -127,7 +132,7 @@ def _from_values(values: dict[str, Any]) -> Config:
     ]
     if missing:
         raise ConfigurationError(f"{missing[0]} is missing.")
-    return Config(**values)
+    return Config(**{**values, "root_keys": RootKeySettings.of(values.get("root_keys", {}))})
 
 
 _TEMPLATE: Final = """\
@@ -159,4 +164,16 @@ client_certificate_days = {client_certificate_days}
 # deployment issues; with "registered", a client may enrol with the certificate of an outside PKI,
 # whose CA stands in client-ca.crt, and is bound to exactly the URI in that.
 client_certificates = "{client_certificates}"
+
+# How many changes of records are kept for those who watch. A watch that was cut off while more than
+# that happened can't go on where it was.
+keep_changes = {keep_changes}
+
+[root_keys]
+# Where the root keys come from: "directory", the files in roots/; "credentials", those of the
+# systemd unit (LoadCredential=roots:DIRECTORY); or "descriptor:3", an inherited file descriptor.
+source = "{root_keys.source}"
+
+# The passphrase of those that are wrapped: "prompt", "credential:NAME" or "descriptor:4".
+passphrase = "{root_keys.passphrase}"
 """

@@ -6,6 +6,7 @@ replay/         claimed nonces    server.crt, server.key  TLS
                                   signing.key             signs every response (Ed25519)
                                   signing-keys.txt        the signing keys before it, once rotated
 roots/1.key     root sealing key (X25519), one file for each version
+salts/          the identities' salts, one file for each identity
 authority.journal                 every change of who may do what
 """
 
@@ -33,7 +34,7 @@ from sealwire.core.pki import (
     new_tls_key,
     tls_key_pem,
 )
-from sealwire.core.secret_files import write_new_secret
+from sealwire.core.secret_files import sync_directory, write_new_secret
 from sealwire.core.spiffe import TrustDomain
 from sealwire.interceptors import create_journal
 from sealwire.server.config import (
@@ -44,10 +45,11 @@ from sealwire.server.config import (
     read_config,
     render_config,
 )
-from sealwire.server.key_material import read_root_keys
+from sealwire.server.key_material import ROOTS, root_keys_of
+from sealwire.server.root_key_source import ManagedRootKeys
 from sealwire.server.signing_keys import KEY_FILE, read_signing_keys
 from sealwire.server.tls_material import TlsMaterial, load_tls
-from sealwire.storage import RootKeys, create_database
+from sealwire.storage import RootKeys, SaltDirectory, create_database
 from sealwire.v1.envelope_pb2 import SignedMessage
 
 CA_DAYS: Final = 10 * 365
@@ -63,7 +65,7 @@ class Deployment:
     tls: TlsMaterial
     signing_key: PrivateKey
     successions: tuple[SignedMessage, ...]
-    root_keys: RootKeys
+    root_keys: ManagedRootKeys
 
     def __repr__(self) -> str:
         return f"Deployment({str(self.directory)!r})"
@@ -87,6 +89,11 @@ class Deployment:
     def authority_journal(self) -> Path:
         """The file that tells whether the database is the newest one."""
         return self.directory / "authority.journal"
+
+    @property
+    def salts(self) -> SaltDirectory:
+        """Where the identities' salts are."""
+        return SaltDirectory(self.directory / "salts")
 
     @property
     def authority(self) -> CertificateAuthority:
@@ -134,7 +141,9 @@ def init_deployment(
     try:
         staging.mkdir(mode=0o700, parents=True)
         _fill(staging, config, deployment_id, hosts, now=clock(), random=random)
+        sync_directory(staging)
         staging.replace(directory)
+        sync_directory(directory.parent)
     except OSError as error:
         raise ConfigurationError(f"{directory} can't be written: {error.strerror}.") from error
     finally:
@@ -158,8 +167,17 @@ def load_deployment(directory: Path) -> Deployment:
         tls=tls,
         signing_key=signing.key,
         successions=tuple(link.signed(config.audience) for link in signing.chain),
-        root_keys=read_root_keys(directory / "roots"),
+        root_keys=root_keys_of(directory, config.root_keys),
     )
+
+
+def _write_public(path: Path, data: bytes) -> None:
+    """Write a file that everybody may read, whatever the umask, and durably."""
+    with path.open("wb") as file:
+        file.write(data)
+        os.fchmod(file.fileno(), 0o644)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _fill(
@@ -182,16 +200,16 @@ def _fill(
         ("server.crt", certificate_pem(server_certificate)),
         (FILE_NAME, render_config(config).encode("utf-8")),
     ):
-        (directory / name).write_bytes(data)
-        (directory / name).chmod(0o644)  # whatever the umask
-    (directory / "roots").mkdir(mode=0o700)
+        _write_public(directory / name, data)
+    (directory / ROOTS).mkdir(mode=0o700)
     write_new_secret(directory / "ca.key", tls_key_pem(authority.key))
     write_new_secret(directory / "server.key", tls_key_pem(server_key))
     write_new_secret(directory / KEY_FILE, private_key_text(PrivateKey.generate(random)))
-    write_new_secret(directory / "roots" / "1.key", root_key_text(root_key))
+    write_new_secret(directory / ROOTS / "1.key", root_key_text(root_key))
     create_database(
         directory / "sealwire.db",
         deployment_id=deployment_id,
-        root_keys=RootKeys({1: root_key}, current=1),
+        root_keys=RootKeys({1: root_key}),
     )
+    SaltDirectory(directory / "salts").make()
     create_journal(directory / "replay")

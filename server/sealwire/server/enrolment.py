@@ -108,15 +108,17 @@ def _create(
 
 
 def _recover(tx: Transaction, identity_id: str, application: Application, now: int) -> IdentityRow:
-    """Give an identity whose key is lost a new one; whoever finds the old one can't use it."""
+    """Give an identity whose key is lost a new one; whoever found an old one has no use of it."""
     identity = tx.identities.find(identity_id)
     if identity is None:
         raise SealError("The identity that an invitation recovers is missing.")
     require_present(identity)
     key = application.public_key
+    former = tx.keys.of_identity(identity.id)
     tx.invitations.drop_recoveries(identity.id)
+    tx.invitations.drop_made_by([old.public_key.key_id for old in former])
     with keeping_an_admin(tx):
-        for old in tx.keys.of_identity(identity.id):
+        for old in former:
             if old.state == KeyState.ACTIVE:
                 tx.keys.end(old, KeyState.REVOKED, now=now)
         tx.keys.add(identity.id, key, now=now, certificate_uri=application.certificate_uri)

@@ -9,6 +9,9 @@ from sealwire.v1 import permissions_pb2
 from sealwire.v1.permissions_pb2 import Decision as DecisionMessage
 from sealwire.v1.permissions_pb2 import Grant
 
+_NOBODY = "the server, which gave it to the first to write there, or by its operator"
+"""Who granted what was passed on by nobody: which of the two it was is in no grant."""
+
 
 def explain(
     tx: Transaction, identity: IdentityRow, verb: Verb, decision: Decision
@@ -35,5 +38,5 @@ def explain(
 def _sentence(grant: Grant, verb: Verb, decided: str) -> str:
     subject = grant.subject.identity or f"the group {grant.subject.group}"
     below = " and below" if grant.scope == permissions_pb2.SCOPE_SUBTREE else " alone"
-    giver = grant.granted_by or "the server, which gave it to the first to write there"
+    giver = grant.granted_by or _NOBODY
     return f"{subject} is {decided} to {verb} in {grant.namespace}{below}, by {giver}."

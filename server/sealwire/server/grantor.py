@@ -8,17 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from sealwire.core.errors import PermissionDeniedError
 from sealwire.server.decisions import FOREVER, held_until
 from sealwire.server.rights import RightsView
 from sealwire.storage import Effect, GrantRow, Scope, Verb
 
-_NOT_HELD: Final = (
-    "You can't grant {verb} here: you don't hold it yourself over all that the grant would cover."
+
+class _Refusals(NamedTuple):
+    """What somebody hears who does not hold a verb, or not for long enough."""
+
+    not_held: str
+    ends: str
+
+
+_GRANTING: Final = _Refusals(
+    "You can't grant {verb} here: you don't hold it yourself over all that the grant would cover.",
+    "You can't grant {verb} for so long: your own right to it ends sooner.",
 )
-_NOT_SO_LONG: Final = "You can't grant {verb} for so long: your own right to it ends sooner."
+_UNDENYING: Final = _Refusals(
+    "You can't take back a denial of {verb} here: "
+    "you don't hold it yourself over all that the denial covers.",
+    "You can't take back a denial of {verb}: "
+    "your own right to it ends, and what the denial holds back may not.",
+)
 _NOT_ADMIN: Final = "Only a holder of admin over all that it covers can {what} here."
 
 
@@ -48,7 +62,7 @@ class Grantor:
             return
         until = FOREVER if grant.expires_at is None else grant.expires_at
         for verb in (self._way(Scope(grant.scope)), Verb(grant.verb)):
-            self._require_held(verb, Scope(grant.scope), until=until)
+            self._require_held(verb, Scope(grant.scope), _GRANTING, until=until)
 
     def holds(self, grant: GrantRow) -> bool:
         """Tell whether the grantor holds all that a grant gives, for as long as it gives it."""
@@ -66,7 +80,7 @@ class Grantor:
             return
         self._require_admin(scope, "take back what others granted")
         if grant.effect == Effect.DENY:  # taking a denial back gives the verb
-            self._require_held(Verb(grant.verb), scope, until=FOREVER)
+            self._require_held(Verb(grant.verb), scope, _UNDENYING, until=FOREVER)
 
     def _way(self, scope: Scope) -> Verb:
         return max((Verb.SHARE, Verb.ADMIN), key=lambda verb: self._held_until(verb, scope))
@@ -75,12 +89,12 @@ class Grantor:
         if self._held_until(Verb.ADMIN, scope) <= self.now:
             raise PermissionDeniedError(_NOT_ADMIN.format(what=what))
 
-    def _require_held(self, verb: Verb, scope: Scope, *, until: int) -> None:
+    def _require_held(self, verb: Verb, scope: Scope, refusals: _Refusals, *, until: int) -> None:
         held = self._held_until(verb, scope)
         if held <= self.now:
-            raise PermissionDeniedError(_NOT_HELD.format(verb=verb))
+            raise PermissionDeniedError(refusals.not_held.format(verb=verb))
         if held < until:
-            raise PermissionDeniedError(_NOT_SO_LONG.format(verb=verb))
+            raise PermissionDeniedError(refusals.ends.format(verb=verb))
 
     def _held_until(self, verb: Verb, scope: Scope) -> int:
         covering, below = self._own_grants(scope)

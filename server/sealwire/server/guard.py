@@ -10,18 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from google.protobuf.message import Message
+
 from sealwire.core.clock import Clock
 from sealwire.core.errors import PolicyError
 from sealwire.interceptors import Call
-from sealwire.server.authorization import Authorization
+from sealwire.server.authorization import Authorization, Unit
+from sealwire.server.idempotency import Mutation, once
 from sealwire.server.key_directory import StoreKeyDirectory
 from sealwire.server.permissions import PERMISSIONS, Rule
 from sealwire.server.rights import Rights, require_active
 from sealwire.storage import AuthorityVersion, Store, Transaction
 
+M = TypeVar("M", bound=Message)
 T = TypeVar("T")
-Unit = Callable[[Authorization], T]
-"""Work on one transaction, for one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,27 @@ class Guard:
         result, version = await self.store.write(self._unit(call, unit))
         self.keys.observe(version)
         return result
+
+    async def mutate(self, call: Call, request: Mutation, unit: Unit[M]) -> M:
+        """Do as `write` does, once for each request id of the caller's identity.
+
+        A retry is answered as the first delivery was, whatever has changed since, also after a
+        restart. Without a request id, every delivery has its effect.
+
+        Raises:
+            MalformedError: if the request id is no UUID.
+            RequestIdReusedError: if it was used for another request.
+            AuthenticationError, UnavailableError, OverloadedError, SealError: as `write`.
+        """
+        return await self.write(call, once(call, request, unit))
+
+    async def destroy_salt(self, identity_id: str) -> None:
+        """Let nothing that was sealed to an identity be opened again, if its erasure is committed.
+
+        Raises:
+            UnavailableError, OverloadedError: if that can't be done now; it may be repeated.
+        """
+        await self.store.read(lambda tx: tx.identities.destroy_salt(identity_id))
 
     async def enrol(self, call: Call, unit: Callable[[Transaction], T]) -> T:
         """Return what `unit` makes of an invitation; for methods that keys not enrolled may call.

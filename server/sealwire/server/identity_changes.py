@@ -48,6 +48,25 @@ def remove(auth: Authorization, identity: IdentityRow) -> IdentityRow:
         StatusError: FAILED_PRECONDITION, if it was removed already, or is the last admin.
     """
     require_present(identity)
+    removed = _end(auth, identity, IdentityState.REMOVED)
+    auth.record(identity, "identity.removed")
+    return removed
+
+
+def erase(auth: Authorization, identity: IdentityRow) -> IdentityRow:
+    """End an identity, unless it was removed, so that its salt may be destroyed; or leave it so.
+
+    Raises:
+        StatusError: FAILED_PRECONDITION, if it is the last admin.
+    """
+    if identity.state == IdentityState.ERASED:
+        return identity
+    erased = _end(auth, identity, IdentityState.ERASED)
+    auth.record(identity, "identity.erased")
+    return erased
+
+
+def _end(auth: Authorization, identity: IdentityRow, state: IdentityState) -> IdentityRow:
     tx = auth.tx
     with keeping_an_admin(tx):
         for key in tx.keys.of_identity(identity.id):
@@ -55,18 +74,16 @@ def remove(auth: Authorization, identity: IdentityRow) -> IdentityRow:
                 tx.keys.end(key, KeyState.REVOKED, now=auth.now)
         tx.grants.remove_subject(identity.id)
         tx.groups.leave_all(identity.id)
-        removed = tx.identities.set_state(identity, IdentityState.REMOVED)
-    auth.record(identity, "identity.removed")
-    return removed
+        return tx.identities.set_state(identity, state)
 
 
 def require_present(identity: IdentityRow) -> None:
-    """Return unless the identity was removed.
+    """Return unless the identity was removed, or erased.
 
     Raises:
         StatusError: FAILED_PRECONDITION, IDENTITY_REMOVED.
     """
-    if identity.state == IdentityState.REMOVED:
+    if identity.is_gone:
         raise StatusError(
             Code.FAILED_PRECONDITION, "IDENTITY_REMOVED", "This identity was removed for good."
         )

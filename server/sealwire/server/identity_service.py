@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sealwire.core.encoding import base64url, from_base64url
 from sealwire.core.errors import (
     AuthenticationError,
     MalformedError,
-    NotFoundError,
 )
 from sealwire.core.names import check_identity_name
 from sealwire.core.spiffe import TrustDomain
 from sealwire.interceptors import Applicant, Call
-from sealwire.server.authorization import Authorization, find_identity
+from sealwire.server.authorization import Authorization
 from sealwire.server.client_certificates import ClientCertificates
 from sealwire.server.enrolment import Application, enrol
 from sealwire.server.guard import Guard
-from sealwire.server.identity_changes import apply_change, remove
+from sealwire.server.identity_changes import apply_change, erase, remove
 from sealwire.server.invitations import Inviter
 from sealwire.server.messages import event_messages, identity_message, newest_key_id
+from sealwire.server.naming import existing, find_identity
+from sealwire.server.pages import page_size, page_token, position
 from sealwire.storage import ROLES, IdentityRow
 from sealwire.v1.identity_pb2 import (
     CreateInvitationRequest,
     CreateInvitationResponse,
     EnrollRequest,
     EnrollResponse,
+    EraseIdentityRequest,
+    EraseIdentityResponse,
     GetIdentityRequest,
     GetIdentityResponse,
     Identity,
@@ -41,8 +44,6 @@ from sealwire.v1.identity_pb2 import (
 )
 from sealwire.v1.identity_pb2_grpc import IdentityServiceServicer
 
-DEFAULT_PAGE_SIZE: Final = 100
-MAX_PAGE_SIZE: Final = 1_000
 SHOWN_EVENTS: Final = 100
 
 
@@ -68,6 +69,7 @@ class IdentityService(IdentityServiceServicer):
             certificate_uri=_registered_uri(request, applicant, self.certificates.trust_domain),
         )
         key_id = applicant.public_key.key_id
+        # Before the token is looked at: a request that can't be certified spends no invitation.
         certificate = b""
         if application.certificate_uri is None:
             certificate = self.certificates.issue(request.certificate_request, key_id, now=now)
@@ -95,7 +97,7 @@ class IdentityService(IdentityServiceServicer):
             hours = request.valid_seconds / 3600
             key_id = auth.caller.key.public_key.key_id
             if request.recover:
-                identity = _named(auth, request.name)
+                identity = existing(find_identity(auth.tx, request.name))
                 auth.record(identity, "identity.recovery_invited")
                 invitation = self.inviter.recover(
                     auth.tx, identity, valid_hours=hours, now=auth.now, made_by=key_id
@@ -112,22 +114,19 @@ class IdentityService(IdentityServiceServicer):
                 auth.record(auth.caller.identity, "invitation.created", request.name)
             return CreateInvitationResponse(invitation=invitation.to_json())
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def ListIdentities(
         self, request: ListIdentitiesRequest, call: Call
     ) -> ListIdentitiesResponse:
         """Return a page, in the order of the names' UTF-8 bytes."""
-        if request.page_size > MAX_PAGE_SIZE:
-            raise MalformedError(f"A page has at most {MAX_PAGE_SIZE} identities.")
-        size = request.page_size or DEFAULT_PAGE_SIZE
-        after = _after(request.page_token)
+        size, after = page_size(request.page_size), position(request.page_token)
 
         def unit(auth: Authorization) -> ListIdentitiesResponse:
             auth.admin()
             rows = auth.tx.identities.page(after=after, limit=size + 1)
             page = rows[:size]
-            token = base64url(page[-1].name.encode()) if len(rows) > size else ""
+            token = page_token(page[-1].name) if len(rows) > size else ""
             return ListIdentitiesResponse(
                 identities=[_message(auth, row) for row in page], next_page_token=token
             )
@@ -158,7 +157,7 @@ class IdentityService(IdentityServiceServicer):
             identity = apply_change(auth, auth.identity(_given(request.identity)), request)
             return UpdateIdentityResponse(identity=_message(auth, identity))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def RemoveIdentity(
         self, request: RemoveIdentityRequest, call: Call
@@ -169,7 +168,23 @@ class IdentityService(IdentityServiceServicer):
             identity = remove(auth, auth.identity(_given(request.identity)))
             return RemoveIdentityResponse(identity=_message(auth, identity))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
+
+    async def EraseIdentity(
+        self, request: EraseIdentityRequest, call: Call
+    ) -> EraseIdentityResponse:
+        """End an identity, and make unreadable for good whatever was sealed to it."""
+        # A caller who hangs up in between must not leave the salt where it is.
+        return await asyncio.shield(self._erase(request, call))
+
+    async def _erase(self, request: EraseIdentityRequest, call: Call) -> EraseIdentityResponse:
+        def unit(auth: Authorization) -> EraseIdentityResponse:
+            identity = erase(auth, auth.identity(_given(request.identity)))
+            return EraseIdentityResponse(identity=_message(auth, identity))
+
+        response = await self.guard.mutate(call, request, unit)
+        await self.guard.destroy_salt(response.identity.id)
+        return response
 
 
 def _registered_uri(
@@ -199,22 +214,5 @@ def _given(named: str) -> str:
     return named
 
 
-def _named(auth: Authorization, named: str) -> IdentityRow:
-    found = find_identity(auth.tx, named)
-    if found is None:
-        raise NotFoundError("There is no identity of this name or key.")
-    return found
-
-
 def _message(auth: Authorization, row: IdentityRow) -> Identity:
     return identity_message(row, newest_key_id(auth.tx, row, now=auth.now))
-
-
-def _after(page_token: str) -> str | None:
-    """Return the name that a page token stands for. It is a position, and grants nothing."""
-    if not page_token:
-        return None
-    try:
-        return from_base64url(page_token).decode("utf-8")
-    except (MalformedError, UnicodeDecodeError):
-        raise MalformedError("The page token is not one that this server gave out.") from None

@@ -11,7 +11,7 @@ from typing import Final
 
 from sealwire.core.clock import Clock, system_clock
 from sealwire.core.envelope import digest
-from sealwire.core.errors import AlreadyExistsError, MalformedError, NotFoundError
+from sealwire.core.errors import AlreadyExistsError, MalformedError
 from sealwire.core.invitation import TOKEN_BYTES, Invitation, ServerIdentity
 from sealwire.core.keys import Random
 from sealwire.core.names import check_identity_name
@@ -23,9 +23,9 @@ from sealwire.core.pki import (
     tls_key_pem,
 )
 from sealwire.core.spiffe import TrustDomain
-from sealwire.server.authorization import find_identity
 from sealwire.server.deployment import Deployment
 from sealwire.server.identity_changes import require_present
+from sealwire.server.naming import existing, find_identity
 from sealwire.storage import (
     AuthorityJournal,
     EventRow,
@@ -46,6 +46,7 @@ def open_store(deployment: Deployment, *, random: Random) -> contextlib.closing[
         deployment.database,
         root_keys=deployment.root_keys,
         journal=AuthorityJournal(deployment.authority_journal, system_clock),
+        salts=deployment.salts,
         random=random,
         monotonic=time.monotonic,
         readers=1,
@@ -200,9 +201,7 @@ def write_recovery(
     inviter, now = inviter_of(deployment, random=random), clock()
 
     def unit(tx: Transaction) -> Invitation:
-        identity = find_identity(tx, named)
-        if identity is None:
-            raise NotFoundError(f"There is no identity of the name or key {named!r}.")
+        identity = existing(find_identity(tx, named), f"the name or key {named!r}")
         tx.events.add(EventRow(identity.id, now, "identity.recovery_invited", None, None))
         return inviter.recover(tx, identity, valid_hours=valid_hours, now=now)
 

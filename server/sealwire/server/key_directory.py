@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,12 +30,19 @@ class StoreKeyDirectory:
     clock: Clock
     _seen: AuthorityVersion = _NOTHING_SEEN
     _found: dict[str, EnrolledKey] = field(default_factory=dict)
+    _listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def observe(self, version: AuthorityVersion) -> None:
         """Take note of a state that was seen; what is older than it is forgotten."""
         if version.sequence > self._seen.sequence:
             self._seen = version
             self._found.clear()
+            for tell in self._listeners:
+                tell()
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, on the event loop, whenever a newer state of authority was seen."""
+        self._listeners.append(tell)
 
     async def find(self, public_key_id: str) -> EnrolledKey | None:
         """Return the key if it and its identity are active."""

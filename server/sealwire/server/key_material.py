@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sealwire.core.errors import ConfigurationError
-from sealwire.core.key_files import parse_root_key
 from sealwire.core.secret_files import read_secret
-from sealwire.storage import RootKeys
+from sealwire.server.handed_root_keys import RootKeyCredentials, RootKeyDescriptor
+from sealwire.server.passphrases import passphrase_of_root_keys
+from sealwire.server.root_key_files import RootKeyFiles, any_wrapped
+from sealwire.server.root_key_settings import CREDENTIALS, RootKeySettings, descriptor_of
+from sealwire.server.root_key_source import ManagedRootKeys
+
+ROOTS: Final = "roots"
 
 K = TypeVar("K")
 
@@ -23,14 +28,19 @@ def read_key(path: Path, parse: Callable[[bytes], K]) -> K:
         raise ConfigurationError(f"{path}: {error}") from None
 
 
-def read_root_keys(directory: Path) -> RootKeys:
-    """Return the root keys in a directory, of which the latest one seals.
+def root_keys_of(directory: Path, settings: RootKeySettings) -> ManagedRootKeys:
+    """Return where the root keys of a deployment directory come from.
+
+    If they are under a passphrase, it is asked for here and now, and not again.
 
     Raises:
-        ConfigurationError: if there is none, or a file is not named or filled as it should be.
+        ConfigurationError: if there is no passphrase where one is needed.
     """
-    paths = {path.stem: path for path in directory.glob("*.key")}
-    if not paths or not all(stem.isascii() and stem.isdigit() for stem in paths):
-        raise ConfigurationError(f"{directory} must hold root keys named by version, like 1.key.")
-    keys = {int(stem): read_key(path, parse_root_key) for stem, path in paths.items()}
-    return RootKeys(keys, current=max(keys))
+    number = descriptor_of(settings.source)
+    if number is not None:
+        return RootKeyDescriptor(number)
+    if settings.source == CREDENTIALS:
+        return RootKeyCredentials()
+    files = directory / ROOTS
+    wrapped = any_wrapped(files)
+    return RootKeyFiles(files, passphrase=passphrase_of_root_keys(settings) if wrapped else None)

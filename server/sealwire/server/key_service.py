@@ -11,7 +11,6 @@ from sealwire.core.errors import (
     AlreadyExistsError,
     Code,
     MalformedError,
-    NotFoundError,
     StatusError,
 )
 from sealwire.core.keys import PublicKey, is_key_id
@@ -123,17 +122,23 @@ class KeyService(KeyServiceServicer):
         return await self.guard.read(call, unit)
 
     async def RevokeKey(self, request: RevokeKeyRequest, call: Call) -> RevokeKeyResponse:
-        """End a key at once, or at a time to come; an end that was set can only come sooner."""
+        """End a key at once, or at a time to come; an end that was set can only come sooner.
+
+        One that was rotated has ended; but what it was used to invite to has not, and may be a
+        thief's.
+        """
 
         def unit(auth: Authorization) -> RevokeKeyResponse:
             identity, key = _key(auth, request.public_key_id)
+            if key.state == KeyState.ROTATED and not request.expires_at:
+                auth.tx.invitations.drop_made_by([request.public_key_id])
             if key.state != KeyState.ACTIVE:
                 return RevokeKeyResponse(key=key_message(key))
             with keeping_an_admin(auth.tx):
                 ended = _end(auth, identity, key, at=request.expires_at)
             return RevokeKeyResponse(key=key_message(ended))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def RevokeCertificate(
         self, request: RevokeCertificateRequest, call: Call
@@ -159,7 +164,7 @@ class KeyService(KeyServiceServicer):
             auth.record(identity, "certificate.revoked", request.serial)
             return RevokeCertificateResponse()
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def ListServerKeys(
         self, _request: ListServerKeysRequest, call: Call
@@ -179,11 +184,7 @@ class KeyService(KeyServiceServicer):
 def _key(auth: Authorization, public_key_id: str) -> tuple[IdentityRow, KeyRow]:
     if not is_key_id(public_key_id):
         raise MalformedError("Name the key by its id: 43 characters of base64url.")
-    identity = auth.identity(public_key_id)
-    key = auth.tx.keys.find(public_key_id)
-    if key is None:
-        raise NotFoundError("There is no such key.")
-    return identity, key
+    return auth.key(public_key_id)
 
 
 def _end(auth: Authorization, identity: IdentityRow, key: KeyRow, *, at: int) -> KeyRow:

@@ -2,84 +2,70 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
-_DIRECTORY: Final = click.argument(
-    "directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False)
-)
-_OUTPUT: Final = click.option(
-    "--output",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What standard output is given.",
-)
-
-Progress = Callable[[int, int], None]
-"""Given how much is done, and how much there is to do."""
+from sealwire.server.command_line import DIRECTORY, OUTPUT, complain, print_outcome, progress_bar
 
 
 @click.command()
-@_DIRECTORY
-@_OUTPUT
+@DIRECTORY
+@OUTPUT
 def reseal(directory: Path, form: str) -> None:
-    """Seal every record in DIR to its owner's newest key, under the newest root key.
+    """Seal everything in DIR to its owner's newest key, under the newest root key.
 
-    What was sealed before a rotation opens without it; this ends the need for the old keys. The
-    server may be running. Killed at any moment, it is finished by running it again. A record that
-    does not open is named, left as it is, and makes the exit status 1.
+    What was sealed before a rotation opens without it; this ends the need for the old keys. Rows
+    that have a tag come to have one under the newest root key. The server may be running. Killed at
+    any moment, it is finished by running it again. A record that does not open, or a row that was
+    altered, is named, left as it is, and makes the exit status 1.
     """
     from sealwire.server.deployment import load_deployment
     from sealwire.server.invitations import open_store
-    from sealwire.storage import reseal_records
+    from sealwire.server.resealing import reseal_everything
 
-    records, resealed, damaged = 0, 0, 0
-    with open_store(load_deployment(directory), random=os.urandom) as store:
-        total = store.read_blocking(lambda tx: tx.headers.count())
-        with _progress_bar("Resealing") as progress:
-            for step in reseal_records(store):
-                for blob in step.damaged:
-                    _complain(blob.namespace, blob.position.name)
-                records += step.looked_at
-                resealed += step.resealed
-                damaged += len(step.damaged)
-                progress(records, max(records, total))
-    _print(
-        form,
-        [f"{resealed} of {records} records were resealed; {damaged} do not open."],
-        {"records": records, "resealed": resealed, "damaged": damaged},
-    )
-    if damaged:
+    with (
+        open_store(load_deployment(directory), random=os.urandom) as store,
+        progress_bar("Resealing") as progress,
+    ):
+        done = reseal_everything(store, progress=progress, complain=complain)
+    lines = [
+        f"{done.resealed} of {done.records} records were resealed; {done.damaged} do not open."
+    ]
+    if done.others or done.retagged or done.altered:
+        lines.append(
+            f"{done.others} name keys and answers were resealed, and {done.retagged} rows tagged "
+            f"anew; {done.altered} were altered."
+        )
+    print_outcome(form, lines, dataclasses.asdict(done))
+    if not done.is_whole:
         sys.exit(1)
 
 
 @click.command()
-@_DIRECTORY
+@DIRECTORY
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
-@_OUTPUT
+@OUTPUT
 def backup(directory: Path, file: Path, form: str) -> None:
     """Copy the database in DIR to FILE, which must not exist; the server may be running.
 
-    The copy is one committed state, and is checked before it appears. It opens with the root keys
-    only, which are not in it: keep a copy of roots/ elsewhere.
+    The copy is one committed state, and is checked before it appears. It opens only with the root
+    keys and the identities' salts, which are not in it: keep a copy of roots/ elsewhere, and copy
+    salts/ after each backup, in the place of the copy before.
     """
     from sealwire.server.deployment import load_deployment
     from sealwire.storage import back_up
 
     deployment = load_deployment(directory)
-    with _progress_bar("Copying") as progress:
+    with progress_bar("Copying") as progress:
         back_up(deployment.database, file, root_keys=deployment.root_keys, progress=progress)
     size = file.stat().st_size
-    _print(
+    print_outcome(
         form,
         [f"The database was copied to {file} ({size} bytes), and the copy checked."],
         {"file": str(file), "bytes": size},
@@ -87,9 +73,9 @@ def backup(directory: Path, file: Path, form: str) -> None:
 
 
 @click.command()
-@_DIRECTORY
+@DIRECTORY
 @click.option("--yes", "confirmed", is_flag=True, help="Do not ask.")
-@_OUTPUT
+@OUTPUT
 def restored(directory: Path, *, confirmed: bool, form: str) -> None:
     """Take up the database in DIR after it was put back from a backup.
 
@@ -113,7 +99,7 @@ def restored(directory: Path, *, confirmed: bool, form: str) -> None:
     if report.incomplete:
         lines.append("The journal does not go back to the backup: more may have ended since.")
     summary = f"Endings applied again: {len(report.reapplied)}. The server may be started."
-    _print(
+    print_outcome(
         form,
         [*lines, summary],
         {
@@ -128,30 +114,5 @@ def restored(directory: Path, *, confirmed: bool, form: str) -> None:
 COMMANDS: Final = (reseal, backup, restored)
 
 
-def _complain(namespace: str, name: str) -> None:
-    # As JSON: whoever could write to the database chose the names.
-    place = f"{json.dumps(name)} in {json.dumps(namespace)}"
-    click.echo(f"The record {place} does not open, and was left as it is.", err=True)
-
-
 def _section(heading: str, phrases: Sequence[str]) -> list[str]:
     return [f"{heading}:", *(f"  {phrase}" for phrase in phrases)] if phrases else []
-
-
-def _print(form: str, lines: Sequence[str], document: dict[str, object]) -> None:
-    click.echo("\n".join(lines) if form == "text" else json.dumps(document, indent=2))
-
-
-@contextlib.contextmanager
-def _progress_bar(title: str) -> Iterator[Progress]:
-    """Show a bar on a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(title, *columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

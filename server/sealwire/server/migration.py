@@ -12,7 +12,7 @@ _WITHOUT_TAGS: Final = "0001"
 
 
 def migrate_deployment(deployment: Deployment) -> None:
-    """Upgrade the database, in one transaction; there is no way back.
+    """Upgrade the database, in one transaction; there is no way back. Salts leave it on that way.
 
     Raises:
         ConfigurationError: if it is not one of ours, a newer version's, or was made with other
@@ -27,4 +27,4 @@ def migrate_deployment(deployment: Deployment) -> None:
             "Put the newest database back. If you mean to go on with this one, and trust what it "
             f"says of who may do what, move {journal.name} away first."
         )
-    upgrade(deployment.database, root_keys=deployment.root_keys)
+    upgrade(deployment.database, root_keys=deployment.root_keys, salts=deployment.salts)

@@ -9,19 +9,14 @@ import os
 from collections.abc import Sequence
 
 from sealwire.core.clock import Clock
-from sealwire.core.errors import NotFoundError
 from sealwire.core.names import check_namespace
-from sealwire.server.authorization import find_identity
+from sealwire.server.claims import allow
 from sealwire.server.deployment import Deployment
 from sealwire.server.invitations import open_store
+from sealwire.server.naming import existing, find_present
 from sealwire.storage import (
-    Effect,
     EventRow,
-    GrantRow,
     IdentityRow,
-    IdentityState,
-    Scope,
-    SubjectKind,
     Transaction,
     Verb,
 )
@@ -40,23 +35,8 @@ def grant(
     now = clock()
 
     def unit(tx: Transaction) -> IdentityRow:
-        identity = find_identity(tx, named)
-        if identity is None or identity.state == IdentityState.REMOVED:
-            raise NotFoundError(f"There is no identity of the name or key {named!r}.")
-        for verb in verbs:
-            tx.grants.put(
-                GrantRow(
-                    subject_kind=SubjectKind.IDENTITY,
-                    subject_id=identity.id,
-                    verb=verb,
-                    namespace=namespace,
-                    scope=Scope.SUBTREE,
-                    effect=Effect.ALLOW,
-                    expires_at=None,
-                    granted_by=None,
-                    created_at=now,
-                )
-            )
+        identity = existing(find_present(tx, named), f"the name or key {named!r}")
+        allow(tx, verbs, namespace, identity_id=identity.id, now=now)
         detail = f"{','.join(verbs)} {namespace}"
         tx.events.add(EventRow(identity.id, now, "operator.granted", None, None, detail))
         return identity

@@ -8,18 +8,18 @@ from typing import Final
 from sealwire.core.errors import MalformedError, NotFoundError, PermissionDeniedError
 from sealwire.core.names import check_identity_name, check_namespace
 from sealwire.interceptors import Call
-from sealwire.server.authorization import Authorization, find_identity
+from sealwire.server.authorization import Authorization
 from sealwire.server.explanations import explain
 from sealwire.server.grantor import Grantor
 from sealwire.server.guard import Guard
 from sealwire.server.messages import effect_of, grant_messages, scope_of, subject_of, verbs_of
+from sealwire.server.naming import existing, find_present
 from sealwire.storage import (
     ADMIN_ROLE,
     Effect,
     GrantRow,
     GroupRow,
     IdentityRow,
-    IdentityState,
     SubjectKind,
     Transaction,
 )
@@ -63,7 +63,7 @@ class PermissionService(PermissionServiceServicer):
                 group=_group(auth, auth.tx.groups.create(name, now=auth.now))
             )
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def AddGroupMember(
         self, request: AddGroupMemberRequest, call: Call
@@ -79,7 +79,7 @@ class PermissionService(PermissionServiceServicer):
                 auth.record(identity, "group.joined", group.name)
             return AddGroupMemberResponse(group=_group(auth, group))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def RemoveGroupMember(
         self, request: RemoveGroupMemberRequest, call: Call
@@ -96,7 +96,7 @@ class PermissionService(PermissionServiceServicer):
             auth.record(identity, "group.left", group.name)
             return RemoveGroupMemberResponse(group=_group(auth, group))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def ListGroups(self, _request: ListGroupsRequest, call: Call) -> ListGroupsResponse:
         """Return the groups that the caller may see."""
@@ -140,7 +140,7 @@ class PermissionService(PermissionServiceServicer):
                     auth.tx.grants.put(grant)
             return CreateGrantResponse(grants=grant_messages(auth.tx, in_force))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def RemoveGrant(self, request: RemoveGrantRequest, call: Call) -> RemoveGrantResponse:
         """Take back what was granted at exactly this name: all that is asked, or nothing."""
@@ -161,7 +161,7 @@ class PermissionService(PermissionServiceServicer):
                 auth.tx.grants.remove(grant)
             return RemoveGrantResponse(removed=grant_messages(auth.tx, meant))
 
-        return await self.guard.write(call, unit)
+        return await self.guard.mutate(call, request, unit)
 
     async def ListGrants(self, request: ListGrantsRequest, call: Call) -> ListGrantsResponse:
         """Return every grant that covers a namespace."""
@@ -219,26 +219,19 @@ def _denied_anything(auth: Authorization, group: GroupRow) -> bool:
 
 
 def _both(auth: Authorization, group: str, identity: str) -> tuple[GroupRow, IdentityRow]:
-    return _existing_group(auth.tx, group), _existing_identity(auth.tx, identity)
+    return _existing_group(auth.tx, group), existing(find_present(auth.tx, identity))
 
 
 def _subject_id(tx: Transaction, kind: SubjectKind, named: str) -> str:
     if kind == SubjectKind.GROUP:
         return _existing_group(tx, named).id
-    return _existing_identity(tx, named).id
+    return existing(find_present(tx, named)).id
 
 
 def _existing_group(tx: Transaction, name: str) -> GroupRow:
     found = tx.groups.find(name)
     if found is None:
         raise NotFoundError("There is no group of this name.")
-    return found
-
-
-def _existing_identity(tx: Transaction, named: str) -> IdentityRow:
-    found = find_identity(tx, named)
-    if found is None or found.state == IdentityState.REMOVED:
-        raise NotFoundError("There is no identity of this name or key.")
     return found
 
 

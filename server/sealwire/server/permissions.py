@@ -24,6 +24,7 @@ class Rule(enum.Enum):
     ENROLLED = "every active identity, about itself or what it may see"
     SELF_OR_ADMIN = "an identity about itself, an admin about all"
     ADMIN = "an admin"
+    OPERATION = "whoever holds the verb of each operation, in its namespace"
     GRANTOR = "whoever holds share or admin on the namespace, as far as they hold it"
     ASKER = "an identity about itself; a grantor of the namespace or an admin about all"
 
@@ -34,6 +35,14 @@ PERMISSIONS: Final[Mapping[str, Verb | Rule]] = MappingProxyType(
         "records.write": Verb.WRITE,
         "records.list": Verb.LIST,
         "records.delete": Verb.DELETE,
+        "records.undelete": Verb.WRITE,
+        "records.destroy": Verb.DELETE,
+        "records.transact": Rule.OPERATION,
+        "records.watch": Verb.LIST,
+        "namespaces.create": Verb.WRITE,
+        "namespaces.read": Verb.LIST,
+        "namespaces.update": Verb.ADMIN,
+        "namespaces.list": Rule.ENROLLED,
         "identities.enroll": Rule.INVITED,
         "identities.read_self": Rule.ENROLLED,
         "identities.read": Rule.SELF_OR_ADMIN,
@@ -41,6 +50,7 @@ PERMISSIONS: Final[Mapping[str, Verb | Rule]] = MappingProxyType(
         "identities.invite": Rule.ADMIN,
         "identities.update": Rule.ADMIN,
         "identities.remove": Rule.ADMIN,
+        "identities.erase": Rule.ADMIN,
         "certificates.renew": Rule.ENROLLED,
         "certificates.revoke": Rule.SELF_OR_ADMIN,
         "keys.rotate": Rule.ENROLLED,

@@ -18,11 +18,11 @@ from sealwire.server.sole_server import sole_server
 from sealwire.storage import (
     AuthorityJournal,
     Fact,
-    IdentityState,
     JournalLine,
     KeyState,
     Store,
     Transaction,
+    finish_erasures,
     restore,
 )
 
@@ -67,7 +67,9 @@ def take_up(deployment: Deployment, *, confirm: Confirm, clock: Clock) -> Report
             if known < journal.last:
                 confirm(_WARNING.format(known=known, journalled=journal.last))
             _forget_nonces(deployment.journal)
-            return store.write_blocking(lambda tx: _restore(tx, lines, now=clock()))
+            report = store.write_blocking(lambda tx: _restore(tx, lines, now=clock()))
+            finish_erasures(store)
+            return report
 
 
 def _opened(deployment: Deployment, journal: AuthorityJournal) -> Store:
@@ -75,6 +77,7 @@ def _opened(deployment: Deployment, journal: AuthorityJournal) -> Store:
         deployment.database,
         root_keys=deployment.root_keys,
         journal=journal,
+        salts=deployment.salts,
         random=os.urandom,
         monotonic=time.monotonic,
     )
@@ -97,7 +100,7 @@ def _locked_out(tx: Transaction, reapplied: Sequence[Fact]) -> list[str]:
         {
             identity.name
             for identity, _ in found
-            if identity.state != IdentityState.REMOVED
+            if not identity.is_gone
             and not any(key.state == KeyState.ACTIVE for key in tx.keys.of_identity(identity.id))
         }
     )

@@ -41,6 +41,7 @@ class _Known:
 
     standings: dict[str, Standing] = field(default_factory=dict)
     subjects: dict[str, frozenset[str]] = field(default_factory=dict)
+    erased: dict[str, bool] = field(default_factory=dict)
     decisions: dict[tuple[str, str], Decisions] = field(default_factory=dict)
 
 
@@ -92,6 +93,15 @@ class RightsView:
             return found
         subjects = self.tx.groups.of_identity(identity_id) | {identity_id}
         return self._remember(self._known.subjects, identity_id, subjects)
+
+    def is_erased(self, identity_id: str) -> bool:
+        """Tell whether an identity was erased, so that nothing is sealed to it any more."""
+        found = self._known.erased.get(identity_id)
+        if found is not None:
+            return found
+        identity = self.tx.identities.find(identity_id)
+        erased = identity is not None and identity.state == IdentityState.ERASED
+        return self._remember(self._known.erased, identity_id, erased)
 
     def decisions(self, identity_id: str, namespace: str, *, now: int) -> Decisions:
         """Return what an identity may do in a namespace, whether that exists or not."""

@@ -15,7 +15,7 @@ import structlog
 from sealwire.core.clock import system_clock
 from sealwire.server.app import build_server
 from sealwire.server.config import check_address
-from sealwire.server.deployment import load_deployment
+from sealwire.server.deployment import Deployment, load_deployment
 from sealwire.server.sole_server import sole_server
 
 
@@ -29,7 +29,9 @@ def serve(directory: Path, *, announce: Callable[[str], None]) -> None:
         ConfigurationError: if the deployment can't be served, or another process serves it.
     """
     with sole_server(directory):
-        asyncio.run(_serve(directory, announce))
+        # Before the loop takes Ctrl-C for itself: this may ask for a passphrase.
+        deployment = load_deployment(directory)
+        asyncio.run(_serve(deployment, announce))
 
 
 def configure_logging() -> None:
@@ -61,8 +63,7 @@ def configure_logging() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
-async def _serve(directory: Path, announce: Callable[[str], None]) -> None:
-    deployment = load_deployment(directory)
+async def _serve(deployment: Deployment, announce: Callable[[str], None]) -> None:
     deployment.tls.require_servable(deployment.config, now=system_clock())
     server = build_server(deployment)
     _spare_the_collector()

@@ -11,14 +11,13 @@ has happened, and the next one that is asked for does steps 3 and 4 of this one 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from sealwire.core.clock import Clock
 from sealwire.core.errors import ConfigurationError
 from sealwire.core.key_files import private_key_text
 from sealwire.core.keys import PrivateKey, PublicKey, Random
-from sealwire.core.secret_files import replace_secret, sync_directory
+from sealwire.core.secret_files import overwrite_secret, replace_secret, sync_directory
 from sealwire.core.successions import MAX_SUCCESSIONS, announce
 from sealwire.server.change_lock import change_lock
 from sealwire.server.config import FILE_NAME, read_config
@@ -74,16 +73,6 @@ def _announce(
 
 def _retire_old_key(directory: Path) -> None:
     """Steps 3 and 4."""
-    _overwrite(directory / KEY_FILE)
+    overwrite_secret(directory / KEY_FILE)
     (directory / NEXT_KEY_FILE).replace(directory / KEY_FILE)
     sync_directory(directory)
-
-
-def _overwrite(path: Path) -> None:
-    """Write zeros where the file's bytes are, as far as file system and disk write in place."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""One effect for each request id, however often the request comes.
+
+The answer is kept in the transaction that has the effect; so either both are there or neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import uuid
+from typing import Protocol, TypeVar, cast
+
+from google.protobuf.message import Message
+
+from sealwire.core.encoding import length_prefixed
+from sealwire.core.errors import ErasedError, MalformedError
+from sealwire.interceptors import Call
+from sealwire.server.authorization import Authorization, Unit
+
+M = TypeVar("M", bound=Message)
+
+DIGEST_LABEL = "sealwire/v1/answered-request"
+
+
+class Mutation(Protocol):
+    """A request that may have an id."""
+
+    request_id: str
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:
+        """Return the request as bytes."""
+        ...
+
+
+def once(call: Call, request: Mutation, unit: Unit[M]) -> Unit[M]:
+    """Return the unit that does what `unit` does, unless this request was answered before.
+
+    Raises:
+        MalformedError: if the request id is no UUID.
+    """
+    request_id = request.request_id
+    if not request_id:
+        return unit
+    _require_uuid(request_id)
+    body = request.SerializeToString(deterministic=True)
+    digest = hashlib.sha256(length_prefixed(DIGEST_LABEL, call.method.path.encode(), body)).digest()
+
+    def run(auth: Authorization) -> M:
+        identity_id = auth.caller.identity.id
+        tx = auth.rights.tx
+        known = tx.answers.find(identity_id, request_id, digest=digest)
+        if known is not None:
+            auth.settle()
+            return cast("M", call.method.response.FromString(known))
+        answer = unit(auth)
+        with contextlib.suppress(ErasedError):  # who erased themselves can't ask again
+            tx.answers.add(
+                identity_id,
+                request_id,
+                digest=digest,
+                response=answer.SerializeToString(),
+                now=auth.now,
+            )
+        return answer
+
+    return run
+
+
+def _require_uuid(text: str) -> None:
+    try:
+        if str(uuid.UUID(text)) == text:
+            return
+    except ValueError:
+        pass
+    raise MalformedError("A request id is a UUID in its usual form, in lower case.")
