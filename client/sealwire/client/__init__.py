@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sealwire.client.client import Client
     from sealwire.client.connection import TlsIdentity
     from sealwire.client.errors import (
+        ConflictError,
         ExistsError,
         ForbiddenError,
         InvalidRequestError,
@@ -32,6 +33,7 @@ else:
         "AsyncClient": "sealwire.client.async_client",
         "AsyncSigningChannel": "sealwire.client.async_channel",
         "Client": "sealwire.client.client",
+        "ConflictError": "sealwire.client.errors",
         "ExistsError": "sealwire.client.errors",
         "ForbiddenError": "sealwire.client.errors",
         "InvalidRequestError": "sealwire.client.errors",
@@ -56,6 +58,7 @@ __all__ = [
     "AsyncClient",
     "AsyncSigningChannel",
     "Client",
+    "ConflictError",
     "ExistsError",
     "ForbiddenError",
     "InvalidRequestError",

@@ -11,6 +11,7 @@ from sealwire.client.connection import Access, TlsIdentity
 from sealwire.client.identity_operations import AsyncIdentities
 from sealwire.client.key_operations import AsyncKeys
 from sealwire.client.lines import DEFAULT_TIMEOUT, Circumstances
+from sealwire.client.namespace_operations import AsyncNamespaces
 from sealwire.client.operations import Asyncio
 from sealwire.client.permission_operations import AsyncPermissions
 from sealwire.client.pinning import OnNewServerKey
@@ -42,6 +43,7 @@ class AsyncClient(RecordOperations, Asyncio):
             Circumstances(clock, random, timeout),
         )
         super().__init__(self._calls)
+        self.namespaces = AsyncNamespaces(self._calls)
         self.keys = AsyncKeys(self._calls)
         self.identities = AsyncIdentities(self._calls)
         self.permissions = AsyncPermissions(self._calls)

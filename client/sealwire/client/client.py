@@ -11,6 +11,7 @@ from sealwire.client.connection import Access, TlsIdentity
 from sealwire.client.identity_operations import Identities
 from sealwire.client.key_operations import Keys
 from sealwire.client.lines import DEFAULT_TIMEOUT, Circumstances
+from sealwire.client.namespace_operations import Namespaces
 from sealwire.client.operations import Blocking
 from sealwire.client.permission_operations import Permissions
 from sealwire.client.pinning import OnNewServerKey
@@ -24,10 +25,11 @@ from sealwire.core.keys import Random, Signer
 class Client(RecordOperations, Blocking):
     """Signs every request, and returns only what the pinned server key has signed.
 
-    Records are its own methods; the rest is grouped in `keys`, `identities` and `permissions`.
-    Every method raises `RemoteError` for a signed refusal, `ResponseVerificationError` for an
-    answer that does not verify, and `TransportError` when no signed answer came. Threads may share
-    a client.
+    Records are its own methods; the rest is grouped in `namespaces`, `keys`, `identities` and
+    `permissions`. Every method raises `RemoteError` for a signed refusal,
+    `ResponseVerificationError` for an answer that does not verify, and `TransportError` when no
+    signed answer came. Before that, what only reads and what the server does only once however
+    often it is asked is tried up to four times, within the call's time. Threads may share a client.
 
     One that `Profile.connect` made keeps itself connected: it renews its certificate before that
     ends, and goes on with the profile's new key when that was rotated.
@@ -56,6 +58,7 @@ class Client(RecordOperations, Blocking):
             Circumstances(clock, random, timeout),
         )
         super().__init__(self._calls)
+        self.namespaces = Namespaces(self._calls)
         self.keys = Keys(self._calls)
         self.identities = Identities(self._calls)
         self.permissions = Permissions(self._calls)

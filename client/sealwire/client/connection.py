@@ -15,6 +15,9 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_ENVELOPE_BYTES),
     # A retry must be a new, newly signed request: a repeated one is a replay.
     ("grpc.enable_retries", 0),
+    # A channel that found nobody tries again as soon as its calls do, and never stops for long.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 10_000),
 )
 
 

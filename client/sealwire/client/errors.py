@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from sealwire.core.errors import Code, SealwireError
+from sealwire.core.errors import Code, SealwireError, UnknownOutcomeError
 from sealwire.v1.envelope_pb2 import Status
 
 UNSIGNED_SENTENCE: Final = (
@@ -19,6 +20,11 @@ class TransportError(SealwireError):
 
     reason = "TRANSPORT"
 
+    def __init__(self, message: str, *, code: Code = Code.UNKNOWN) -> None:
+        """Keep the status that gRPC gave, which nobody signed."""
+        super().__init__(message)
+        self.code = code
+
 
 class RemoteError(SealwireError):
     """The server refused or failed, and signed that it did."""
@@ -30,6 +36,12 @@ class RemoteError(SealwireError):
         super().__init__(message)
         self.code = _CODES.get(status.code, Code.UNKNOWN)
         self.status_reason = status.reason
+        self._metadata = dict(status.metadata)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What else the server signed for programs, such as `current_version`."""
+        return self._metadata
 
 
 class UnauthenticatedError(RemoteError):
@@ -56,6 +68,10 @@ class PreconditionError(RemoteError):
     """It can't be done as things are; `status_reason` says why, such as LAST_ADMIN."""
 
 
+class ConflictError(RemoteError):
+    """A condition did not hold, so nothing was done; `metadata` has the `current_version`."""
+
+
 _KINDS: Final[dict[int, type[RemoteError]]] = {
     Code.UNAUTHENTICATED: UnauthenticatedError,
     Code.PERMISSION_DENIED: ForbiddenError,
@@ -63,6 +79,7 @@ _KINDS: Final[dict[int, type[RemoteError]]] = {
     Code.INVALID_ARGUMENT: InvalidRequestError,
     Code.ALREADY_EXISTS: ExistsError,
     Code.FAILED_PRECONDITION: PreconditionError,
+    Code.ABORTED: ConflictError,
 }
 
 _ADVICE: Final[dict[int, str]] = {
@@ -75,10 +92,13 @@ _ADVICE: Final[dict[int, str]] = {
     Code.UNAVAILABLE: " Nothing was acknowledged; try again.",
 }
 
+_DOUBT: Final = " Look whether it took effect before you repeat it."
+
 
 def remote_error(status: Status, *, server_ahead_ms: int) -> RemoteError:
     """Return the exception of a verified status; `server_ahead_ms` compares the two clocks."""
     kind = _KINDS.get(status.code, RemoteError)
     side = "ahead of" if server_ahead_ms >= 0 else "behind"
     ahead = f"{abs(server_ahead_ms) / 1000:.1f} s {side}"
-    return kind(status, status.message + _ADVICE.get(status.code, "").format(ahead=ahead))
+    advice = _DOUBT if status.reason == UnknownOutcomeError.reason else _ADVICE.get(status.code, "")
+    return kind(status, status.message + advice.format(ahead=ahead))

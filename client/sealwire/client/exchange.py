@@ -152,7 +152,7 @@ class ClientExchange:
         data = _signed_status(trailing)
         if data is None:
             sentence = UNSIGNED_SENTENCE.format(code=code.name, details=details or "no details")
-            return TransportError(sentence)
+            return TransportError(sentence, code=Code(code.value[0]))
         statement = self._open_status(data)
         ahead = statement.issued_at - self.session.requests.clock()
         return remote_error(statement.status, server_ahead_ms=ahead)

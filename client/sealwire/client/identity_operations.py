@@ -8,6 +8,7 @@ from typing import Final
 from sealwire.client.operations import Asyncio, Blocking, Call, Listing, listing, operation
 from sealwire.v1.identity_pb2 import (
     CreateInvitationRequest,
+    EraseIdentityRequest,
     GetIdentityRequest,
     GetIdentityResponse,
     Identity,
@@ -97,6 +98,16 @@ class IdentityOperations:
         """
         request = RemoveIdentityRequest(identity=identity)
         return Call(f"{_SERVICE}/RemoveIdentity", request, lambda answer: answer.identity)
+
+    @operation
+    def erase(self, identity: str) -> Call[Identity]:
+        """Remove the identity, unless it is, and make whatever was sealed to it unreadable.
+
+        That is every record in the namespaces that it made, whoever put it there; in copies of the
+        database, too, but not where somebody copied its salt (docs/sealing.md section 2.4).
+        """
+        request = EraseIdentityRequest(identity=identity)
+        return Call(f"{_SERVICE}/EraseIdentity", request, lambda answer: answer.identity)
 
 
 class Identities(IdentityOperations, Blocking):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
@@ -12,6 +13,7 @@ from sealwire.client.stub_channel import StubChannel
 from sealwire.client.upkeep import Upkeep
 from sealwire.core.clock import Clock
 from sealwire.core.keys import Random
+from sealwire.core.policy import method_policy
 
 DEFAULT_TIMEOUT: Final = 30.0
 """Seconds that a call may take."""
@@ -21,11 +23,15 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """The clock (milliseconds), the randomness, and the seconds that a call may take."""
+    """The clock (milliseconds), the randomness, and the seconds that a call may take.
+
+    `monotonic` is the clock that they are counted by, as gRPC does.
+    """
 
     clock: Clock
     random: Random
     timeout: float
+    monotonic: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True, eq=False)
@@ -39,9 +45,11 @@ class Line(Generic[C]):
     _methods: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def method(self, path: str) -> Callable[..., Any]:
-        """Return what makes calls of one method that takes and answers with one message."""
+        """Return what makes calls of one method, which takes one message."""
         if path not in self._methods:
-            self._methods[path] = cast("Callable[..., Any]", self.signing.unary_unary(path))
+            streams = method_policy(path).response_streaming
+            shape = self.signing.unary_stream if streams else self.signing.unary_unary
+            self._methods[path] = cast("Callable[..., Any]", shape(path))
         return self._methods[path]
 
 

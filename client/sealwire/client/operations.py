@@ -3,7 +3,7 @@
 A method marked `@operation` returns a `Call`: what to ask, and what to take from the answer. It
 does no I/O. In a `Blocking` class the method then makes the call and returns the result; in an
 `Asyncio` class it returns an awaitable of the same result. `@listing` does so for answers that come
-in pages: the method returns an iterator, or an async one.
+in pages, and `@subscription` for a stream of them: the method returns an iterator, or an async one.
 """
 
 from __future__ import annotations
@@ -46,11 +46,33 @@ class Listing(Generic[T_co]):
         return Call(self.path, request, lambda page: (self.items(page), page.next_page_token))
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[T_co]):
+    """A stream of answers that has no end; one that breaks off is asked for from there.
+
+    `request` has a `from_revision`, and every answer a `next_revision`.
+    """
+
+    path: str
+    request: Any
+
+    def at(self, revision: int) -> Message:
+        """Return the request for what follows from `revision` on."""
+        request: Message = type(self.request)()
+        request.CopyFrom(self.request)
+        request.from_revision = revision  # type: ignore[attr-defined]
+        return request
+
+
 class Caller(Protocol):
     """Makes calls, one after the other or from several threads."""
 
     def run(self, call: Call[T]) -> T:
         """Make the call and return its result."""
+        ...
+
+    def stream(self, subscription: Subscription[T]) -> Iterator[T]:
+        """Yield the answers, going on where they broke off."""
         ...
 
 
@@ -59,6 +81,10 @@ class AsyncCaller(Protocol):
 
     async def run(self, call: Call[T]) -> T:
         """Make the call and return its result."""
+        ...
+
+    def stream(self, subscription: Subscription[T]) -> AsyncIterator[T]:
+        """Yield the answers, going on where they broke off."""
         ...
 
 
@@ -140,6 +166,35 @@ class listing(Generic[P, T]):  # noqa: N801 - a decorator
     def __get__(
         self, instance: None, owner: type[object]
     ) -> Callable[Concatenate[Any, P], Listing[T]]: ...
+    @overload
+    def __get__(self, instance: Blocking, owner: type[object]) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, instance: Asyncio, owner: type[object]) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, instance: Blocking | Asyncio | None, owner: type[object]) -> Any:
+        """Return the method for the kind of class that it is asked of."""
+        return _bound(instance, self._describe, self._blocking, self._asyncio)
+
+
+class subscription(Generic[P, T]):  # noqa: N801 - a decorator
+    """Makes a method that returns a `Subscription` one that yields its answers as they come."""
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Subscription[T]]) -> None:
+        """Take what describes the stream."""
+
+        @functools.wraps(describe)
+        def blocking(api: Blocking, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+            return api._caller.stream(describe(api, *args, **kwargs))
+
+        @functools.wraps(describe)
+        def asyncio(api: Asyncio, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+            return api._caller.stream(describe(api, *args, **kwargs))
+
+        self._describe, self._blocking, self._asyncio = describe, blocking, asyncio
+
+    @overload
+    def __get__(
+        self, instance: None, owner: type[object]
+    ) -> Callable[Concatenate[Any, P], Subscription[T]]: ...
     @overload
     def __get__(self, instance: Blocking, owner: type[object]) -> Callable[P, Iterator[T]]: ...
     @overload

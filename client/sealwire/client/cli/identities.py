@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwire.client.cli.confirmation import require_consent
+from sealwire.client.cli.confirmation import require_consent, require_typed
 from sealwire.client.cli.connecting import connect, load_profile
 from sealwire.client.cli.invitations import invite
 from sealwire.client.cli.options import (
+    IDENTITY,
     identity_argument,
     output_option,
     profile_option,
@@ -23,7 +24,7 @@ from sealwire.client.cli.output import (
     print_fields_and_rows,
     print_rows,
 )
-from sealwire.client.cli.words import word
+from sealwire.client.cli.words import label_pair, word
 
 if TYPE_CHECKING:
     from sealwire.client.client import Client
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 @click.group("identity")
 def identity_group() -> None:
-    """Invite, show, suspend and remove identities.
+    """Invite, show, suspend, remove and erase identities.
 
     All of it is for admins, but for showing oneself. IDENTITY is a name, or the id of one of its
     keys.
@@ -50,7 +51,7 @@ def list_identities(profile: str | None, output: str) -> None:
 
 
 @identity_group.command()
-@click.argument("identity", required=False, metavar="[IDENTITY]")
+@click.argument("identity", type=IDENTITY, required=False, metavar="[IDENTITY]")
 @profile_option
 @output_option
 def show(identity: str | None, profile: str | None, output: str) -> None:
@@ -112,7 +113,7 @@ def demote(identity: str, profile: str | None, output: str) -> None:
 @output_option
 def label(identity: str, labels: tuple[str, ...], profile: str | None, output: str) -> None:
     """Set labels of IDENTITY; the others stay. KEY= removes a label."""
-    changes = dict(_label(text) for text in labels)
+    changes = dict(map(label_pair, labels))
 
     def relabel(client: Client) -> Identity:
         present = client.identities.get(identity).identity.labels
@@ -140,6 +141,32 @@ def remove(identity: str, yes: bool, profile: str | None, output: str) -> None:
     _change(profile, output, lambda client: client.identities.remove(identity))
 
 
+@identity_group.command()
+@identity_argument
+@yes_option
+@profile_option
+@output_option
+def erase(identity: str, yes: bool, profile: str | None, output: str) -> None:
+    """Remove IDENTITY for good, and make unreadable whatever was ever sealed to it.
+
+    That is every record in the namespaces that IDENTITY made, whoever put it there, in all versions
+    and at once: on the server, and in every copy of its database, from whatever time. Nobody can
+    take it back. It asks for IDENTITY to be typed.
+
+    Not covered: what IDENTITY put into namespaces of others; what people have read already; names,
+    unless they are sealed, sizes and times; copies of the server's salts/, so replace them now;
+    snapshots of its disk; and copies of databases that versions before 0.3 made. A command of the
+    operator's that runs beside the server, such as reseal, may hold a key for a minute.
+    """
+    if not yes:
+        require_typed(
+            identity,
+            f"The identity {identity} never comes back, and nobody can ever again read what is "
+            "sealed to it: every record in the namespaces that it made, whoever put it there.",
+        )
+    _change(profile, output, lambda client: client.identities.erase(identity))
+
+
 identity_group.add_command(invite)
 
 
@@ -147,13 +174,6 @@ def _change(profile: str | None, output: str, change: Callable[[Client], Identit
     with connect(profile) as client:
         identity = change(client)
     print_fields(_identity_fields(identity), output)
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE.")
-    return key, value
 
 
 def _identity_fields(identity: Identity) -> Fields:

@@ -10,7 +10,7 @@ import click
 
 from sealwire.client.cli.confirmation import require_consent
 from sealwire.client.cli.connecting import load_profile
-from sealwire.client.cli.options import KEY_ID, output_option, profile_option, yes_option
+from sealwire.client.cli.options import IDENTITY, KEY_ID, output_option, profile_option, yes_option
 from sealwire.client.cli.output import Fields, moment, moment_if_any, print_fields, print_rows
 from sealwire.client.cli.times import WHEN, WHEN_HELP
 from sealwire.client.cli.words import word
@@ -31,7 +31,7 @@ def key_group() -> None:
 
 
 @key_group.command("list")
-@click.argument("identity", required=False, metavar="[IDENTITY]")
+@click.argument("identity", type=IDENTITY, required=False, metavar="[IDENTITY]")
 @profile_option
 @output_option
 def list_keys(identity: str | None, profile: str | None, output: str) -> None:

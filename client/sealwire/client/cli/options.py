@@ -8,6 +8,7 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
+from sealwire.client.cli.key_ids import unmarked
 from sealwire.client.cli.output import JSON, TABLE
 from sealwire.client.profile_names import profile_names, user_directory
 from sealwire.core.errors import MalformedError
@@ -55,11 +56,22 @@ class _KeyId(click.ParamType[str]):
         """Return the id, or end the command."""
         from sealwire.core.keys import is_key_id
 
+        value = unmarked(value)
         if not is_key_id(value):
             self.fail(
                 "A key id has 43 letters, digits, '-' and '_'; see: sealwire key list", param, ctx
             )
         return value
+
+
+class _IdentityName(click.ParamType[str]):
+    """The name of an identity or group, or the id of a key."""
+
+    name = "identity"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as the server is to be given it."""
+        return unmarked(value)
 
 
 class _ProfileName(click.ParamType[str]):
@@ -79,6 +91,7 @@ class _ProfileName(click.ParamType[str]):
 
 
 KEY_ID: Final = _KeyId()
+IDENTITY: Final = _IdentityName()
 PROFILE_NAME: Final = _ProfileName()
 
 profile_option = click.option(
@@ -96,7 +109,16 @@ output_option = click.option(
     show_default=True,
     help="How to print.",
 )
+if_version_option = click.option(
+    "--if-version",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Only if N is the current version; 0: only if there is no such record.",
+)
+version_option = click.option(
+    "--version", type=click.IntRange(1), metavar="N", help="This version, not the latest."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do it without asking.")
 namespace_argument = click.argument("namespace", type=_Namespace())
 name_argument = click.argument("name", type=_RecordName())
-identity_argument = click.argument("identity", metavar="IDENTITY")
+identity_argument = click.argument("identity", type=IDENTITY, metavar="IDENTITY")

@@ -19,7 +19,7 @@ from sealwire.client.cli.escaping import visible_name
 JSON: Final = "json"
 TABLE: Final = "table"
 
-Value: TypeAlias = "str | int | bool | Sequence[str] | Mapping[str, Value] | None"
+Value: TypeAlias = "str | int | bool | Sequence[str | int] | Mapping[str, Value] | None"
 Fields = Mapping[str, Value]
 Line = Sequence[str]
 
@@ -41,6 +41,14 @@ def print_rows(subject: Fields, key: str, rows: Sequence[Fields], form: str) -> 
     elif rows:
         lines = [[_cell(value) for value in row.values()] for row in rows]
         _print_table([_heading(name) for name in rows[0]], lines)
+
+
+def print_line(fields: Fields, form: str) -> None:
+    """Print one of many things that come one after the other: a JSON object, or its cells."""
+    if form == JSON:
+        click.echo(json.dumps(fields, ensure_ascii=True))
+    else:
+        click.echo("  ".join(map(_cell, fields.values())))
 
 
 def print_fields_and_rows(fields: Fields, key: str, rows: Sequence[Fields], form: str) -> None:
@@ -109,4 +117,4 @@ def _cell(value: Value) -> str:
         return _cell([f"{name}={text}" for name, text in value.items()])
     if isinstance(value, str | int):
         return visible_name(str(value))
-    return ", ".join(map(visible_name, value)) or "-"
+    return ", ".join(visible_name(str(item)) for item in value) or "-"

@@ -18,6 +18,7 @@ import click
 
 from sealwire.client.cli.commands import cli
 from sealwire.client.cli.escaping import visible_line, visible_lines
+from sealwire.client.cli.key_ids import marked
 from sealwire.core.errors import SealwireError
 from sealwire.core.tls import refuse_tls_1_2
 
@@ -39,9 +40,12 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; what went wrong is on standard error."""
+    inherited = dict(os.environ)
     _harden()
     try:
-        code = cli.main(list(arguments), prog_name="sealwire", standalone_mode=False)
+        code = cli.main(
+            marked(arguments), prog_name="sealwire", standalone_mode=False, obj=inherited
+        )
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:

@@ -1,25 +1,32 @@
-"""The commands about records, and `whoami`."""
+"""The commands about records, one at a time, and `whoami`."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 import click
 
 from sealwire.client.cli.connecting import connect
+from sealwire.client.cli.escaping import visible_line
 from sealwire.client.cli.options import (
     FILE,
+    if_version_option,
     name_argument,
     namespace_argument,
     output_option,
     profile_option,
+    version_option,
 )
-from sealwire.client.cli.output import moment, print_fields, print_rows
+from sealwire.client.cli.output import JSON, TABLE, moment, print_fields
+from sealwire.client.cli.record_fields import record_fields, shown, value_fields
+from sealwire.client.cli.times import DURATION
 from sealwire.client.cli.values import STREAM, read_value, write_value
+from sealwire.client.cli.words import label_pair
 
-if TYPE_CHECKING:
-    from sealwire.v1.records_pb2 import RecordInfo
+RAW: Final = "raw"
 
 
 @click.command()
@@ -43,65 +50,90 @@ def whoami(profile: str | None, output: str) -> None:
 @namespace_argument
 @name_argument
 @click.argument("file", type=FILE, default=STREAM)
+@if_version_option
+@click.option("--ttl", type=DURATION, default=0, metavar="DURATION", help="Gone after 30m, 12h, …")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@click.option("--content-type", default="", metavar="TYPE", help="Such as application/json.")
 @profile_option
 @output_option
-def put(namespace: str, name: str, file: Path, profile: str | None, output: str) -> None:
-    """Store a record: the contents of FILE, or of standard input.
+def put(  # noqa: PLR0913 - click hands over every option
+    namespace: str,
+    name: str,
+    file: Path,
+    *,
+    if_version: int | None,
+    ttl: int,
+    labels: tuple[str, ...],
+    content_type: str,
+    profile: str | None,
+    output: str,
+) -> None:
+    """Store a version of a record: FILE, or standard input.
 
-    Whoever writes to a namespace that nobody has a claim to may do everything in it.
+    Labels and content type belong to this version, and are sealed, too. Whoever writes to a
+    namespace that nobody has a claim to may do everything in it.
     """
-    value = read_value(file)
+    pairs, value = dict(map(label_pair, labels)), read_value(file)
     with connect(profile) as client:
-        record = client.put(namespace, name, value)
-    print_fields({"namespace": namespace, **_record_fields(record)}, output)
+        record = client.put(
+            namespace,
+            name,
+            value,
+            if_version=if_version,
+            ttl_seconds=ttl,
+            content_type=content_type,
+            labels=pairs,
+        )
+    (fields,) = shown([record_fields(record)], output)
+    print_fields({"namespace": namespace, **fields}, output)
 
 
 @click.command()
 @namespace_argument
 @name_argument
+@version_option
 @click.option("--out", type=FILE, default=STREAM, help="A new file for the value, or - for stdout.")
+@click.option(
+    "--output",
+    type=click.Choice([RAW, JSON]),
+    default=RAW,
+    show_default=True,
+    help="The value alone, or all about it.",
+)
 @profile_option
-def get(namespace: str, name: str, out: Path, profile: str | None) -> None:
+def get(
+    namespace: str, name: str, version: int | None, out: Path, output: str, profile: str | None
+) -> None:
     """Print a record's value: its very bytes, except on a terminal.
 
     On a terminal, text is shown with its invisible characters escaped, and nothing else is shown.
+    In JSON, a value that is no text is `value_base64`.
     """
     with connect(profile) as client:
-        response = client.get(namespace, name)
-    write_value(response.value, out)
-
-
-@click.command("list")
-@namespace_argument
-@profile_option
-@output_option
-def list_records(namespace: str, profile: str | None, output: str) -> None:
-    """List the records of a namespace, in the order of their names.
-
-    Nothing is printed before every page has come and verified.
-    """
-    with connect(profile) as client:
-        records = [_record_fields(record) for record in client.list_records(namespace)]
-    print_rows({"namespace": namespace}, "records", records, output)
+        response = client.get(namespace, name, version=version or 0)
+    value = response.value
+    if output == JSON:
+        fields = {"namespace": namespace, **record_fields(response.record), **value_fields(value)}
+        value = f"{json.dumps(fields, indent=2)}\n".encode("ascii")
+    write_value(value, out)
 
 
 @click.command()
 @namespace_argument
 @name_argument
+@if_version_option
 @profile_option
 @output_option
-def delete(namespace: str, name: str, profile: str | None, output: str) -> None:
-    """Delete a record."""
+def delete(
+    namespace: str, name: str, if_version: int | None, profile: str | None, output: str
+) -> None:
+    """Delete a record; `sealwire undelete` brings it back.
+
+    Its versions stay as long as the namespace keeps them. To have them gone, see: sealwire destroy
+    """
     with connect(profile) as client:
-        client.delete(namespace, name)
+        client.delete(namespace, name, if_version=if_version)
     print_fields({"namespace": namespace, "name": name, "deleted": True}, output)
-
-
-def _record_fields(record: RecordInfo) -> dict[str, str | int]:
-    return {
-        "version": record.version,
-        "size": record.size,
-        "created_at": moment(record.created_at),
-        "updated_at": moment(record.updated_at),
-        "name": record.name,
-    }
+    if output == TABLE:
+        again = shlex.join(["sealwire", "undelete", namespace, name])
+        click.echo(f"To bring it back: {visible_line(again)}", err=True)

@@ -1,4 +1,4 @@
-"""Times as people write them: a moment, a day, or how long from now."""
+"""Times as people write them: a moment, a day, how long from now, or simply how long."""
 
 from __future__ import annotations
 
@@ -44,6 +44,25 @@ def parse_when(text: str, *, now: int) -> int:
     return moment
 
 
+def parse_duration(text: str) -> int:
+    """Return how many seconds `text` means, 1 at least.
+
+    Raises:
+        MalformedError: if it means none.
+    """
+    duration = _DURATION.fullmatch(text)
+    if duration is None or not int(duration[1]):
+        raise MalformedError(f"{text!r} is no duration: write one such as 30m, 12h or 7d.")
+    return int(duration[1]) * _UNIT_MS[duration[2]] // 1_000
+
+
+def duration_text(seconds: int) -> str:
+    """Return what `parse_duration` reads as so many seconds: of 86400, "1d"."""
+    milliseconds = seconds * 1_000
+    unit = next(unit for unit in "dhms" if not milliseconds % _UNIT_MS[unit])
+    return f"{milliseconds // _UNIT_MS[unit]}{unit}"
+
+
 def _parse(text: str, now: int) -> int | None:
     if duration := _DURATION.fullmatch(text):
         return now + int(duration[1]) * _UNIT_MS[duration[2]]
@@ -77,5 +96,31 @@ class _When(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class _Duration(click.ParamType[int]):
+    """How long, in seconds; or the word that stands for no bound, as 0."""
+
+    name = "duration"
+
+    def __init__(self, unbounded: str | None = None) -> None:
+        """Take this word, too."""
+        self._unbounded = unbounded
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the seconds, or end the command with the reason why there are none."""
+        if isinstance(value, int):
+            return value
+        if value == self._unbounded:
+            return 0
+        try:
+            return parse_duration(value)
+        except MalformedError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION: Final = _Duration()
+EVER: Final = "ever"
+DURATION_OR_EVER: Final = _Duration(EVER)
 WHEN: Final = _When()
 WHEN_HELP: Final = "an RFC 3339 time, a date, or a duration from now such as 30m, 12h or 7d"

@@ -55,6 +55,14 @@ def subject_text(subject: Subject) -> str:
     return f"{_GROUP}{subject.group}" if subject.HasField("group") else subject.identity
 
 
+def label_pair(text: str) -> tuple[str, str]:
+    """Return the key and the value of KEY=VALUE, or end the command."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE.")
+    return key, value
+
+
 class _VerbList(click.ParamType[tuple[str, ...]]):
     """One or more verbs, with commas between them; the shell completes the last one."""
 
