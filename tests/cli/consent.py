@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import os
 import pty
-import subprocess
 from pathlib import Path
 
-from tests.cli.program import COMMAND, Done, User
+from sealwire.client.cli import main
+from tests.cli.program import Done, User
+from tests.support.programs import Program, Surroundings
 
 QUESTION = b"[y/N] "
+NAME_WANTED = b" to go on: "
 
 
-def answer(user: User, *arguments: str | Path, typed: bytes) -> Done:
+def answer(user: User, *arguments: str | Path, typed: bytes, question: bytes = QUESTION) -> Done:
     """Run a command, wait for its question, and type; its output goes to a pipe."""
     leader, follower = pty.openpty()
     with os.fdopen(leader, "r+b", buffering=0) as terminal:
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=user.home,
-            env=user.environment(),
-            stdin=follower,
-            stdout=subprocess.PIPE,
-            stderr=follower,
-        )
+        around = Surroundings(user.home, user.environment())
+        argv = ["sealwire", *arguments]
+        process = Program(main, argv, around, stdin=follower, stderr=follower)
         os.close(follower)
         shown = b""
-        while QUESTION not in shown:
+        while question not in shown:
             shown += os.read(terminal.fileno(), 1024)
         terminal.write(typed)
         shown += _rest(terminal.fileno())
         out, _ = process.communicate()
-    return Done(process.returncode, out, shown.replace(b"\r\n", b"\n").decode())
+    return Done(process.wait(), out, shown.replace(b"\r\n", b"\n").decode())
 
 
 def _rest(descriptor: int) -> bytes:

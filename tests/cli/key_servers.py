@@ -119,7 +119,7 @@ class KeyServer(KeyServiceServicer, IdentityServiceServicer):
 
     RevokeKey = RevokeCertificate = ListServerKeys = ListKeys
     Enroll = CreateInvitation = ListIdentities = ListKeys
-    GetIdentity = UpdateIdentity = RemoveIdentity = ListKeys
+    GetIdentity = UpdateIdentity = RemoveIdentity = EraseIdentity = ListKeys
 
     def register(self, server: ProtectedServer) -> None:
         add_KeyServiceServicer_to_server(self, server)

@@ -7,7 +7,6 @@ can leave is left by a kill at some step.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -17,12 +16,11 @@ from pathlib import Path
 
 from sealwire.client.renewal import Means
 from sealwire.core.clock import system_clock
+from tests.support.programs import PROCESSES
 
 Work = Callable[[Path, Means], object]
 
 _CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir"}
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.cli.killing", "sealwire.client.rotation"])
 
 
 @dataclass
@@ -52,7 +50,7 @@ class _Steps:
 
 def is_killed(work: Work, folder: Path, *, at: int) -> bool:
     """Do `work` until step `at`; tell whether it got that far, as otherwise it came to its end."""
-    process = _PROCESSES.Process(target=_work, args=(work, folder, at))
+    process = PROCESSES.Process(target=_work, args=(work, folder, at))
     process.start()
     process.join()
     assert process.exitcode in {0, -signal.SIGKILL}

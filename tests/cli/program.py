@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sealwire.client.cli import main
+from tests.support.programs import Program, Surroundings, run
 
 COMMAND = (sys.executable, "-m", "sealwire.client.cli")
 
@@ -44,46 +46,27 @@ class User:
 
     def run(self, *arguments: str | Path, stdin: bytes = b"", **extra: str) -> Done:
         """Run a command whose output goes to pipes, with no terminal anywhere."""
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.home,
-            env=self.environment(**extra),
-            input=stdin,
-            capture_output=True,
-            check=False,
-            start_new_session=True,
-        )
+        around = Surroundings(self.home, self.environment(**extra), session=True)
+        done = run(main, ["sealwire", *arguments], around, stdin=stdin)
         return Done(done.returncode, done.stdout, done.stderr.decode())
 
-    def start(self, *arguments: str | Path, umask: int = -1) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str | Path, umask: int = -1) -> Program:
         """Start a command, and leave it running."""
-        return subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=self.home,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            umask=umask,
-        )
+        around = Surroundings(self.home, self.environment(), umask)
+        return Program(main, ["sealwire", *arguments], around)
 
     def run_on_terminal(self, *arguments: str | Path, typed: bytes = b"") -> Done:
         """Run a command on a terminal of its own; only what is an error goes to a pipe."""
         leader, follower = pty.openpty()
         with os.fdopen(leader, "r+b", buffering=0) as terminal:
             terminal.write(typed)
-            with subprocess.Popen(
-                [*COMMAND, *arguments],
-                cwd=self.home,
-                env=self.environment(COLUMNS="200", TERM="xterm"),
-                stdin=follower,
-                stdout=follower,
-                stderr=subprocess.PIPE,
-            ) as process:
+            around = Surroundings(self.home, self.environment(COLUMNS="200", TERM="xterm"))
+            argv = ["sealwire", *arguments]
+            with Program(main, argv, around, stdin=follower, stdout=follower) as process:
                 os.close(follower)
                 shown = _read_terminal(terminal.fileno())
                 _, err = process.communicate()
-        return Done(process.returncode, shown, err.decode())
+        return Done(process.wait(), shown, err.decode())
 
 
 def _read_terminal(descriptor: int) -> bytes:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-COMMAND = (sys.executable, "-c", "from sealwire.server.cli import main; main()")
+from sealwire.server.cli import main
+from tests.support.programs import Program, run
+
+PROGRAM = "sealwire-server"
 HOST = "127.0.0.1"
 
 
@@ -21,7 +22,7 @@ class Server:
 
     directory: Path
     address: str
-    _process: subprocess.Popen[str] | None = None
+    _process: Program | None = None
 
     @classmethod
     def create(cls, directory: Path) -> Self:
@@ -33,12 +34,10 @@ class Server:
 
     def __enter__(self) -> Self:
         log = (self.directory / "server.log").open("wb")
-        self._process = subprocess.Popen(
-            [*COMMAND, "serve", self.directory], stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        self._process = Program(main, [PROGRAM, "serve", self.directory], stderr=log)
         log.close()
         assert self._process.stdout is not None
-        assert self.address in self._process.stdout.readline()
+        assert self.address in self._process.stdout.readline().decode()
         return self
 
     def __exit__(
@@ -59,5 +58,5 @@ class Server:
 
 def operate(*arguments: str | Path) -> None:
     """Run an operator's command that must succeed."""
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run(main, [PROGRAM, *arguments])
+    assert done.returncode == 0, done.stderr.decode()

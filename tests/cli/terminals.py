@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import pty
 import select
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cli.program import COMMAND, Done, User
+from sealwire.client.cli import main
+from tests.cli.program import Done, User
+from tests.support.programs import Program, Surroundings
 
-# A session leader without a terminal gets the first one that it opens (tty_ioctl(4)).
-_LAUNCHER = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
 INTERRUPT = b"\x03"
 Answer = tuple[str, bytes]
 """A part of the question, and what is typed then."""
@@ -35,15 +34,9 @@ def converse(
     ):
         given.write(stdin)
         given.seek(0)
-        with subprocess.Popen(
-            [sys.executable, "-c", _LAUNCHER, os.ttyname(follower), *COMMAND, *arguments],
-            cwd=user.home,
-            env=user.environment(),
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
+        around = Surroundings(user.home, user.environment(), session=True)
+        argv = [os.ttyname(follower), *arguments]
+        with Program(_at_terminal, argv, around, stdin=given) as process:
             try:
                 shown = "".join(_answered(leader, process, answer) for answer in answers)
                 out, err = process.communicate()
@@ -51,10 +44,19 @@ def converse(
                 process.kill()
         os.set_blocking(leader, False)
         shown += _rest(leader)
-    return Done(process.returncode, out, err.decode()), shown
+    return Done(process.wait(), out, err.decode()), shown
 
 
-def _answered(leader: int, process: subprocess.Popen[bytes], answer: Answer) -> str:
+def _at_terminal() -> None:
+    """Run beside the terminal that the first word names.
+
+    A session leader without a terminal gets the first one that it opens (tty_ioctl(4)).
+    """
+    os.open(sys.argv[0], os.O_RDWR)
+    main()
+
+
+def _answered(leader: int, process: Program, answer: Answer) -> str:
     """Type an answer when its question comes; return what the terminal showed until then."""
     question, typed = answer
     assert process.stderr is not None

@@ -50,6 +50,8 @@ def test_the_script_is_one_that_the_shell_takes(user: User, shell: str) -> None:
 
 def test_commands_are_completed(user: User) -> None:
     assert completed(user, "gr") == {"grant", "grants", "group"}
+    assert completed(user, "de") == {"delete", "destroy"}
+    assert completed(user, "namespace", "s") == {"set", "show"}
     assert completed(user, "identity", "re") == {"resume", "remove"}
 
 

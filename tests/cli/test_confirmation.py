@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sealwire.client.profiles import Profiles
-from tests.cli.consent import answer
+from tests.cli.consent import NAME_WANTED, answer
 from tests.cli.deployments import Deployment
 from tests.cli.program import User
 
@@ -15,6 +15,7 @@ FINAL = [
     ("key", "revoke", KEY_ID, "--at", "7d"),
     ("cert", "revoke", "1a2b"),
     ("identity", "remove", "bob"),
+    ("identity", "erase", "bob"),
     ("identity", "invite", "bob", "--recover", "--out", "invitation"),
 ]
 
@@ -45,7 +46,7 @@ def test_yes_is_not_asked_about(alone: User, command: tuple[str, ...]) -> None:
     assert done.err.startswith("sealwire: No signed answer came back")
 
 
-@pytest.mark.parametrize("command", FINAL)
+@pytest.mark.parametrize("command", [command for command in FINAL if "erase" not in command])
 def test_whoever_says_no_has_nothing_done(alone: User, command: tuple[str, ...]) -> None:
     done = answer(alone, *command, typed=b"n\n")
     assert (done.code, done.out) == (1, b"")
@@ -62,6 +63,20 @@ def test_whatever_is_not_yes_is_no(alone: User, typed: bytes) -> None:
 @pytest.mark.parametrize("typed", [b"y\n", b" YES \n"])
 def test_whoever_says_yes_is_obeyed(alone: User, typed: bytes) -> None:
     done = answer(alone, "identity", "remove", "bob", typed=typed)
+    assert done.code == 2
+    assert "No signed answer came back" in done.err
+
+
+@pytest.mark.parametrize("typed", [b"y\n", b"\n", b"Bob\n", b"bob bob\n"])
+def test_whoever_does_not_type_the_name_has_nothing_erased(alone: User, typed: bytes) -> None:
+    done = answer(alone, "identity", "erase", "bob", typed=typed, question=NAME_WANTED)
+    assert (done.code, done.out) == (1, b"")
+    assert "The identity bob never comes back" in done.err
+    assert done.err.endswith("sealwire: Nothing was done.\n")
+
+
+def test_whoever_types_the_name_is_obeyed(alone: User) -> None:
+    done = answer(alone, "identity", "erase", "bob", typed=b"bob\n", question=NAME_WANTED)
     assert done.code == 2
     assert "No signed answer came back" in done.err
 

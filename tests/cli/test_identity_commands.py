@@ -149,6 +149,23 @@ def test_a_removed_identity_is_over(admin: User, alice: User) -> None:
     assert "removed for good." in again.err
 
 
+def test_an_erased_identity_takes_what_was_sealed_to_it_along(
+    admin: User, alice: User, namespace: str
+) -> None:
+    alice.run("put", namespace, "record", stdin=b"value")
+    alice.run("grant", own_name(admin), "read", namespace)
+    assert admin.run("get", namespace, "record").out == b"value"
+    name = own_name(alice)
+    for _ in range(2):
+        erased = admin.run("identity", "erase", name, "--yes", "--output", "json").json()
+        assert (erased["state"], erased["public_key_id"]) == ("erased", None)
+    assert alice.run("whoami").code == 2
+    done = admin.run("get", namespace, "record")
+    assert (done.code, done.out) == (2, b"")
+    shown = admin.run("identity", "show", name, "--output", "json").json()
+    assert shown["events"][0]["kind"] == "identity.erased"
+
+
 # case 53
 @pytest.mark.parametrize(
     "command",
@@ -161,6 +178,8 @@ def test_a_removed_identity_is_over(admin: User, alice: User) -> None:
         ("demote", "{admin}"),
         ("label", "{own}", "team=admins"),
         ("remove", "{admin}", "--yes"),
+        ("erase", "{admin}", "--yes"),
+        ("erase", "{own}", "--yes"),
         ("show", "{admin}"),
         ("show", "nobody"),
     ],

@@ -11,22 +11,27 @@ import pytest
 
 from sealwire.client.identity_operations import AsyncIdentities, Identities
 from sealwire.client.key_operations import AsyncKeys, Keys
-from sealwire.client.operations import Call, Listing
+from sealwire.client.namespace_operations import AsyncNamespaces, Namespaces
+from sealwire.client.operations import Call, Listing, Subscription
 from sealwire.client.permission_operations import AsyncPermissions, Permissions
 from sealwire.client.profiles import Profiles
 from sealwire.client.record_operations import RecordOperations
 from sealwire.core.policy import method_policy
-from sealwire.v1 import identity_pb2, keys_pb2, permissions_pb2, records_pb2
+from sealwire.v1 import identity_pb2, keys_pb2, namespaces_pb2, permissions_pb2, records_pb2
 from sealwire.v1.permissions_pb2 import VERB_READ, Subject
 from tests.cli.key_servers import KeyServer
 
-FILES = (identity_pb2, keys_pb2, permissions_pb2, records_pb2)
+FILES = (identity_pb2, keys_pb2, namespaces_pb2, permissions_pb2, records_pb2)
 OTHERWISE = {"/sealwire.v1.KeyService/ListServerKeys"}
 """Called by the signing channels themselves."""
 ARGUMENTS: dict[str, Any] = {
     "namespace": "team",
     "name": "name",
     "value": b"value",
+    "versions": [1],
+    "records": [],
+    "conditions": [],
+    "operations": [],
     "identity": "alice",
     "group": "payments",
     "subject": Subject(identity="alice"),
@@ -37,7 +42,12 @@ ARGUMENTS: dict[str, Any] = {
     "next_key": keys_pb2.NextKey(),
     "certificate_request": b"request",
 }
-PAIRS = [(Keys, AsyncKeys), (Identities, AsyncIdentities), (Permissions, AsyncPermissions)]
+PAIRS = [
+    (Keys, AsyncKeys),
+    (Identities, AsyncIdentities),
+    (Namespaces, AsyncNamespaces),
+    (Permissions, AsyncPermissions),
+]
 
 
 def described(owner: type) -> Iterator[tuple[str, Any]]:
@@ -45,11 +55,11 @@ def described(owner: type) -> Iterator[tuple[str, Any]]:
     for name in dir(owner):
         describe = getattr(owner, name)
         returned = inspect.isfunction(describe) and describe.__annotations__.get("return", "")
-        if str(returned).startswith(("Call[", "Listing[")):
+        if str(returned).startswith(("Call[", "Listing[", "Subscription[")):
             yield name, describe
 
 
-def described_calls() -> Iterator[Call[object] | Listing[object]]:
+def described_calls() -> Iterator[Call[object] | Listing[object] | Subscription[object]]:
     for owner in (RecordOperations, *(blocking for blocking, _ in PAIRS)):
         for name, describe in described(owner):
             if name != "enroll":  # takes a whole invitation; the tests of joining call it
@@ -96,7 +106,8 @@ async def test_an_operation_keeps_its_name_its_words_and_its_parameters(
         with profile.connect() as blocking:
             for put in (asyncio.put, blocking.put):
                 assert (put.__name__, put.__doc__) == ("put", RecordOperations.put.__doc__)
-                assert list(inspect.signature(put).parameters) == ["namespace", "name", "value"]
+                parameters = list(inspect.signature(put).parameters)
+                assert parameters[:3] == ["namespace", "name", "value"]
 
 
 def test_a_closed_client_says_that_it_is_closed(keys: KeyServer, profiles: Profiles) -> None:

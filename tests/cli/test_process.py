@@ -25,7 +25,13 @@ CALLS = [
     ("put", "team", "name"),
     ("get", "team", "name"),
     ("list", "team"),
+    ("versions", "team", "name"),
     ("delete", "team", "name"),
+    ("undelete", "team", "name"),
+    ("destroy", "team", "name", "--version", "1", "--yes"),
+    ("watch", "team"),
+    ("run", "team", "--", "true"),
+    ("namespace", "list"),
     ("identity", "list"),
     ("identity", "invite", "bob", "--out", "invitation"),
     ("group", "list"),
@@ -94,6 +100,11 @@ def test_an_ended_certificate_is_told_before_anything_is_sent(
         ("--nonsense",),
         ("put",),
         ("list", "a", "b"),
+        ("destroy", "team", "name"),
+        ("get", "team", "name", "--version", "0"),
+        ("watch", "team", "--from", "0"),
+        ("run", "team"),
+        ("put-many",),
         ("whoami", "--output", "xml"),
         ("get", "../up", "name"),
         ("get", "team", "nul\x01"),
@@ -122,7 +133,11 @@ def test_no_command_takes_a_secret_from_the_command_line(words: tuple[str, ...])
     keys = {"signer", "tls_certificate", "tls_key", "encrypt", "key_id", "ends_at", "form"}
     people = {"identity", "group", "labels", "role", "valid_hours", "recover", "yes"}
     grants = {"verbs", "deny", "expires", "exact", "explain"}
-    assert taken <= records | keys | people | grants | {"serial", "shell"}
+    puts = {"if_version", "ttl", "content_type", "version", "versions"}
+    lists = {"prefix", "recursive", "deleted", "from_revision", "under"}
+    namespaces = {"keep_versions", "keep_for", "sealed_names"}
+    others = {"serial", "shell", "chosen", "command"}
+    assert taken <= records | keys | people | grants | puts | lists | namespaces | others
 
 
 def test_a_value_on_the_command_line_is_taken_for_a_file(user: User) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealwire.client.cli.times import parse_when
+from sealwire.client.cli.times import duration_text, parse_duration, parse_when
 from sealwire.core.errors import MalformedError
 from tests.cli.program import User
 
@@ -85,3 +85,23 @@ def test_a_command_says_what_is_wrong_with_its_time(user: User, command: tuple[s
     done = user.run(*command)
     assert (done.code, done.out) == (1, b"")
     assert "Invalid value for '--" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1s", 1), ("90s", 90), ("30m", 1_800), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600)],
+)
+def test_a_duration_is_read_as_it_is_written(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+    assert parse_duration(duration_text(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "7", "0s", "1.5h", "-1h", "1 h", "1H", "1h30m", "\u0661h"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(MalformedError, match="no duration"):
+        parse_duration(text)
+
+
+def test_a_duration_is_written_in_its_largest_whole_unit() -> None:
+    texts = [duration_text(seconds) for seconds in (1, 60, 61, 3_600, 86_400, 30 * 86_400)]
+    assert texts == ["1s", "1m", "61s", "1h", "1d", "30d"]

@@ -22,8 +22,14 @@ from tests.core.wire import chunk, integer, overlong, varint
 UINT64 = st.integers(min_value=0, max_value=2**64 - 1)
 INT64 = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 POSITIONS = st.builds(StreamPosition, index=UINT64, previous_digest=st.binary(), last=st.booleans())
+# Keys of one length: none is the beginning of another, as docs/protocol.md section 2.3 demands.
+METADATA = st.dictionaries(st.text(min_size=2, max_size=2), st.text(), max_size=6)
 STATUSES = st.builds(
-    Status, code=st.integers(min_value=0, max_value=16), reason=st.text(), message=st.text()
+    Status,
+    code=st.integers(min_value=0, max_value=16),
+    reason=st.text(),
+    message=st.text(),
+    metadata=METADATA,
 )
 REQUESTS = st.builds(
     RequestStatement,
@@ -44,6 +50,12 @@ ENVELOPES = st.builds(
 
 STATEMENT = encoded(request_statement())
 STREAMED = chunk(1, b"/m") + chunk(6, b"body")
+FAILED = integer(1, 10) + chunk(2, b"R")
+
+
+def entry(key: bytes, value: bytes) -> bytes:
+    """Return an entry of `Status.metadata`."""
+    return chunk(4, chunk(1, key) + chunk(2, value))
 
 
 def nested(levels: int) -> bytes:
@@ -126,6 +138,61 @@ def test_the_one_form_of_a_statement_parses(data: bytes) -> None:
     assert encoded(parse_canonical(RequestStatement, data)) == data
 
 
+@given(METADATA)
+def test_metadata_stand_in_the_order_of_their_keys_bytes_and_whole(texts: dict[str, str]) -> None:
+    entries = sorted((key.encode(), value.encode()) for key, value in texts.items())
+    assert encoded(Status(metadata=texts)) == b"".join(entry(*pair) for pair in entries)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FAILED + entry(b"a", b"3") + entry(b"ba", b"2") + entry(b"bb", b"1"),
+        FAILED + entry(b"\xef\xbf\xbd", b"1") + entry(b"\xf0\x9f\x94\x91", b"2"),
+        FAILED + entry(b"", b""),
+    ],
+    ids=["by key", "by UTF-8, not UTF-16", "empty key and value"],
+)
+def test_the_one_form_of_metadata_parses(data: bytes) -> None:
+    for kind, whole in ((Status, data), (ResponseStatement, chunk(5, data))):
+        assert encoded(parse_canonical(kind, whole)) == whole
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(FAILED + entry(b"b", b"1") + entry(b"a", b"2"), id="out of order"),
+        pytest.param(
+            FAILED + entry(b"\xf0\x9f\x94\x91", b"1") + entry(b"\xef\xbf\xbd", b"2"),
+            id="the order of UTF-16",
+        ),
+        pytest.param(FAILED + entry(b"a", b"1") + entry(b"a", b"2"), id="a key twice"),
+        pytest.param(FAILED + entry(b"a", b"1") + entry(b"a", b"1"), id="an entry twice"),
+        pytest.param(FAILED + chunk(4, b""), id="no key, no value"),
+        pytest.param(FAILED + chunk(4, chunk(1, b"a")), id="no value"),
+        pytest.param(FAILED + chunk(4, chunk(2, b"1")), id="no key"),
+        pytest.param(FAILED + chunk(4, chunk(2, b"1") + chunk(1, b"a")), id="value first"),
+        pytest.param(
+            FAILED + chunk(4, chunk(1, b"a") + chunk(1, b"a") + chunk(2, b"1")), id="two keys"
+        ),
+        pytest.param(
+            FAILED + chunk(4, chunk(1, b"a") + chunk(2, b"1") + integer(3, 1)), id="unknown field"
+        ),
+        pytest.param(FAILED + entry(b"\xff", b"1"), id="a key that is no UTF-8"),
+        pytest.param(FAILED + entry(b"a", b"\xff"), id="a value that is no UTF-8"),
+        pytest.param(entry(b"a", b"1") + FAILED, id="before the code"),
+        pytest.param(
+            FAILED + varint(4 << 3 | 2) + overlong(6) + chunk(1, b"a") + chunk(2, b"1"),
+            id="overlong length",
+        ),
+    ],
+)
+def test_a_second_form_of_metadata_is_malformed(data: bytes) -> None:  # cases 32, 33
+    for kind, whole in ((Status, data), (ResponseStatement, chunk(5, data))):
+        with pytest.raises(MalformedError):
+            parse_canonical(kind, whole)
+
+
 def test_both_outcomes_at_once_are_malformed() -> None:  # case 33
     with pytest.raises(MalformedError):
         parse_canonical(ResponseStatement, chunk(4, b"body") + chunk(5, integer(1, 7)))
@@ -145,7 +212,7 @@ def test_nesting_is_bounded() -> None:  # case 34
     [
         (PutRecordRequest, integer(4, 1)),
         (PutRecordRequest, chunk(1, b"ns") + integer(2, 1)),
-        (ListRecordsResponse, chunk(1, chunk(1, b"name") + integer(6, 1))),
+        (ListRecordsResponse, chunk(1, chunk(1, b"name") + integer(99, 1))),
         (Value, chunk(6, chunk(1, chunk(6, chunk(1, integer(9, 1)))))),
         (Struct, chunk(1, chunk(1, b"key") + chunk(2, integer(9, 1)))),
     ],

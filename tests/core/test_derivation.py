@@ -7,7 +7,15 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealwire.core.derivation import COMMITMENT_BYTES, KEY_BYTES, derive_record_key
+from sealwire.core import derivation
+from sealwire.core.derivation import (
+    COMMITMENT_BYTES,
+    KEY_BYTES,
+    METADATA_LABEL,
+    RECORD_LABEL,
+    derive_record_key,
+)
+from sealwire.core.errors import SealError
 from tests.core.builders import BOB, DEPLOYMENT, held_key
 
 IDENTITY_KEY = bytes(range(32))
@@ -21,9 +29,17 @@ def record_key(
     namespace: str = "ns",
     name: str = "name",
     version: int = 1,
+    label: str = RECORD_LABEL,
+    attributes: bytes = b"",
 ) -> tuple[bytes, bytes]:
     return derive_record_key(
-        identity_key, record_salt=record_salt, namespace=namespace, name=name, version=version
+        identity_key,
+        record_salt=record_salt,
+        namespace=namespace,
+        name=name,
+        version=version,
+        label=label,
+        attributes=attributes,
     )
 
 
@@ -66,6 +82,9 @@ def test_a_record_key_can_be_made_again_and_is_not_its_commitment() -> None:
         {"version": 256},
         {"namespace": "nsn", "name": "ame"},  # the same bytes, cut elsewhere
         {"namespace": "name", "name": "ns"},
+        {"label": METADATA_LABEL},
+        {"attributes": b"\0"},
+        {"attributes": b"name"},
     ],
     ids=str,
 )
@@ -91,3 +110,50 @@ def test_different_addresses_never_share_a_record_key(
 def test_a_version_that_does_not_fit_is_refused_rather_than_cut(version: int) -> None:
     with pytest.raises(OverflowError):
         record_key(version=version)
+
+
+def test_no_attributes_are_no_part_at_all() -> None:
+    # So a key of a record without any is what it was before there were attributes.
+    assert record_key(attributes=b"") == derive_record_key(
+        IDENTITY_KEY, record_salt=bytes(32), namespace="ns", name="name", version=1
+    )
+
+
+def test_every_label_is_one_of_its_kind() -> None:
+    labels = [value for name, value in vars(derivation).items() if name.endswith("_LABEL")]
+    assert len(set(labels)) == len(labels) == 7
+    assert all(label.startswith("sealwire/v1/") and label.isascii() for label in labels)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([RECORD_LABEL, METADATA_LABEL]),
+            st.sampled_from(["a", "a/b", "b"]),
+            st.sampled_from(["a", "b", "b/a"]),
+        ),
+        min_size=2,
+        max_size=12,
+    )
+)
+def test_keys_do_not_depend_on_what_was_derived_before(
+    addresses: list[tuple[str, str, str]],
+) -> None:
+    # The beginning of `info` is remembered by label and namespace; a mix-up would share keys.
+    keys = [record_key(label=label, namespace=ns, name=name) for label, ns, name in addresses]
+    assert len(set(keys)) == len(set(addresses))
+
+
+def test_more_namespaces_than_are_remembered_keep_keys_of_their_own() -> None:
+    names = [f"team-{number}" for number in range(300)]
+    first, again = ([record_key(namespace=name) for name in names] for _ in range(2))
+    assert first == again
+    assert len(set(first)) == len(names)
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
+def test_a_salt_of_another_length_derives_nothing(size: int) -> None:
+    with pytest.raises(SealError, match="32 bytes"):
+        record_key(record_salt=bytes(size))
+    with pytest.raises(SealError, match="32 bytes"):
+        held_key(identity_salt=bytes(size))

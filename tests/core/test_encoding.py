@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealwire.core.encoding import base64url, from_base64url, length_prefixed
+from sealwire.core.encoding import base64url, from_base64url, length_prefixed, prefixed
 from sealwire.core.errors import MalformedError
 
 LABELS = st.text(st.characters(max_codepoint=0x7F))
@@ -14,6 +14,18 @@ PART_LISTS = st.lists(st.binary(max_size=6), max_size=4)
 def test_length_prefixed_is_as_specified() -> None:
     assert length_prefixed("ab") == b"\0\0\0\2ab"
     assert length_prefixed("a", b"", b"xyz") == b"\0\0\0\1a\0\0\0\0\0\0\0\3xyz"
+
+
+@given(LABELS, PART_LISTS)
+def test_length_prefixed_is_the_parts_one_by_one(label: str, parts: list[bytes]) -> None:
+    expected = b"".join(map(prefixed, [label.encode(), *parts]))
+    assert length_prefixed(label, *parts) == expected
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 65_536])
+def test_a_prefixed_part_is_its_length_and_its_bytes(size: int) -> None:
+    part = bytes([7]) * size
+    assert prefixed(part) == size.to_bytes(4, "big") + part
 
 
 @given(LABELS, PART_LISTS, LABELS, PART_LISTS)

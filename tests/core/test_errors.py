@@ -52,6 +52,60 @@ def test_reasons_are_unique_and_machine_readable() -> None:
     assert all(re.fullmatch(r"[A-Z][A-Z_]*[A-Z]", reason) for reason in reasons)
 
 
+def error_of(kind: type[SealwireError]) -> SealwireError:
+    """Return an error with the largest numbers that it can have."""
+    largest = 2**64 - 1
+    if issubclass(kind, errors.VersionMismatchError):
+        return kind("It is another.", current_version=largest, condition=999)
+    if issubclass(kind, errors.CompactedError):
+        return kind("They are gone.", oldest_revision=largest)
+    if issubclass(kind, errors.ErasedError):
+        return kind()
+    return kind("A sentence.")
+
+
+def test_a_version_mismatch_says_which_version_and_which_condition() -> None:
+    error = errors.VersionMismatchError("It is another.", current_version=0)
+    assert error.metadata == {"current_version": "0"}
+    error = errors.VersionMismatchError("It is another.", current_version=7, condition=0)
+    assert error.metadata == {"current_version": "7", "condition": "0"}
+    assert str(error) == "It is another."
+
+
+def test_compacted_changes_say_from_where_there_are_some() -> None:
+    error = errors.CompactedError("They are gone.", oldest_revision=41)
+    assert error.metadata == {"oldest_revision": "41"}
+
+
+def test_an_unknown_outcome_is_an_unavailability_that_says_so() -> None:
+    error = errors.UnknownOutcomeError("It may have been done.")
+    assert isinstance(error, errors.UnavailableError)
+    assert error.metadata == {"outcome": "unknown"}
+    assert STATUS_CODES[error.reason] == STATUS_CODES[errors.UnavailableError.reason]
+    assert error.reason != errors.UnavailableError.reason
+
+
+def test_an_erasure_names_nobody() -> None:
+    assert str(errors.ErasedError()) == str(errors.ErasedError())
+    assert errors.ErasedError().metadata == {}
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_what_an_error_says_to_programs_is_short_and_plain(kind: type[SealwireError]) -> None:
+    # A status travels three times in the metadata of an answer, of which gRPC takes 8 KiB.
+    metadata = error_of(kind).metadata
+    assert sum(len(key) + len(value) for key, value in metadata.items()) <= 64
+    assert all(re.fullmatch(r"[a-z_]+", key) for key in metadata)
+    assert all(re.fullmatch(r"[a-z0-9]+", value) for value in metadata.values())
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_no_key_of_an_errors_metadata_begins_with_another(kind: type[SealwireError]) -> None:
+    # Serializers differ in the order of such keys, and so in what they sign.
+    keys = error_of(kind).metadata
+    assert not [(a, b) for a in keys for b in keys if a != b and a.startswith(b)]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_errors_name_ends_in_error(kind: type[SealwireError]) -> None:
     assert kind.__name__.endswith("Error")

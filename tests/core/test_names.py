@@ -13,6 +13,7 @@ from sealwire.core.names import (
     check_identity_name,
     check_namespace,
     check_record_name,
+    is_plain_text,
 )
 
 CHECKS = pytest.mark.parametrize("check", [check_namespace, check_record_name])
@@ -135,3 +136,29 @@ def test_an_identitys_name_is_one_segment_of_that_form(text: str) -> None:
 def test_an_identitys_name_of_another_form_is_malformed(text: str) -> None:
     with pytest.raises(MalformedError):
         check_identity_name(text)
+
+
+def shows(text: str) -> bool:
+    """The rule of docs/protocol.md section 8, without a short cut."""
+    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    return not any(unicodedata.category(character) in hidden for character in text)
+
+
+@pytest.mark.parametrize("code", range(128))
+def test_the_short_cut_for_ascii_says_what_the_rule_says(code: int) -> None:
+    for text in (chr(code), f"a{chr(code)}", f"{chr(code)}z", f"é{chr(code)}"):
+        assert is_plain_text(text) == shows(text)
+
+
+@given(st.text(max_size=8))
+def test_the_short_cut_makes_no_difference(text: str) -> None:
+    assert is_plain_text(text) == shows(text)
+
+
+@given(st.characters())
+def test_the_short_cut_makes_no_difference_to_a_single_character(character: str) -> None:
+    assert is_plain_text(character) == shows(character)
+
+
+def test_a_text_without_characters_is_plain() -> None:
+    assert is_plain_text("")

@@ -9,7 +9,14 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptor
 
 from sealwire.core.errors import PolicyError
 from sealwire.core.policy import MethodPolicy, method_policy
-from sealwire.v1 import identity_pb2, keys_pb2, permissions_pb2, policy_pb2, records_pb2
+from sealwire.v1 import (
+    identity_pb2,
+    keys_pb2,
+    namespaces_pb2,
+    permissions_pb2,
+    policy_pb2,
+    records_pb2,
+)
 from sealwire.v1.policy_pb2 import Policy
 
 ENVELOPE = "sealwire.v1.SignedMessage"
@@ -28,6 +35,7 @@ PERMISSIONS = {
         "IdentityService/GetIdentity": "identities.read",
         "IdentityService/UpdateIdentity": "identities.update",
         "IdentityService/RemoveIdentity": "identities.remove",
+        "IdentityService/EraseIdentity": "identities.erase",
         "KeyService/RenewCertificate": "certificates.renew",
         "KeyService/RotateKey": "keys.rotate",
         "KeyService/ListKeys": "keys.list",
@@ -45,7 +53,18 @@ PERMISSIONS = {
         "RecordService/PutRecord": "records.write",
         "RecordService/GetRecord": "records.read",
         "RecordService/ListRecords": "records.list",
+        "RecordService/ListVersions": "records.list",
         "RecordService/DeleteRecord": "records.delete",
+        "RecordService/UndeleteRecord": "records.undelete",
+        "RecordService/DestroyVersions": "records.destroy",
+        "RecordService/BatchGetRecords": "records.read",
+        "RecordService/BatchPutRecords": "records.write",
+        "RecordService/Transact": "records.transact",
+        "RecordService/WatchRecords": "records.watch",
+        "NamespaceService/CreateNamespace": "namespaces.create",
+        "NamespaceService/GetNamespace": "namespaces.read",
+        "NamespaceService/UpdateNamespace": "namespaces.update",
+        "NamespaceService/ListNamespaces": "namespaces.list",
     }.items()
 }
 
@@ -105,7 +124,7 @@ def orders_proto() -> Iterator[None]:
 def test_every_method_of_our_services_has_its_policy() -> None:
     declared = {
         f"/{service.full_name}/{name}": service.methods_by_name[name].input_type.full_name
-        for file in (identity_pb2, keys_pb2, permissions_pb2, records_pb2)
+        for file in (identity_pb2, keys_pb2, permissions_pb2, records_pb2, namespaces_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for name in service.methods_by_name
     }
@@ -120,7 +139,7 @@ def test_a_methods_messages_are_those_that_its_name_says(path: str) -> None:
     assert policy.request.DESCRIPTOR.full_name == f"sealwire.v1.{name}Request"
     assert policy.response.DESCRIPTOR.full_name == f"sealwire.v1.{name}Response"
     assert not policy.request_streaming
-    assert not policy.response_streaming
+    assert policy.response_streaming == (name == "WatchRecords")
     assert policy.presented_signer == (name == "Enroll")
 
 

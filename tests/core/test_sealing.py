@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 from sealwire.core.errors import SealError
 from sealwire.core.sealing import (
     HEADER_BYTES,
+    Purpose,
     RecordAddress,
     SealedBlob,
     SealHeader,
@@ -141,9 +140,9 @@ def test_a_header_with_an_owner_that_is_no_key_is_refused() -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        dataclasses.replace(ADDRESS, namespace="team/payrol"),
-        dataclasses.replace(ADDRESS, name="2027/april"),
-        dataclasses.replace(ADDRESS, version=2),
+        ADDRESS._replace(namespace="team/payrol"),
+        ADDRESS._replace(name="2027/april"),
+        ADDRESS._replace(version=2),
         RecordAddress(namespace=ADDRESS.name, name=ADDRESS.namespace, version=1),
         RecordAddress(namespace="team", name="payroll/2027/march", version=1),
     ],
@@ -151,6 +150,64 @@ def test_a_header_with_an_owner_that_is_no_key_is_refused() -> None:
 )
 def test_a_moved_blob_does_not_open(address: RecordAddress) -> None:  # case 60
     assert_shut(sealed(), address=address, because="commit")
+
+
+@pytest.mark.parametrize("made", Purpose)
+@pytest.mark.parametrize("asked", Purpose)
+def test_a_blob_opens_only_for_its_purpose(made: Purpose, asked: Purpose) -> None:  # case 60
+    address = ADDRESS._replace(purpose=made)
+    blob = seal(KEY, TEXT, address=address, random=RepeatableRandom())
+    if made is asked:
+        assert unseal(KEY, blob, address=address) == TEXT
+    else:
+        assert_shut(blob, address=address._replace(purpose=asked), because="commit")
+
+
+def test_no_two_purposes_share_a_label() -> None:
+    assert len({purpose.value for purpose in Purpose}) == len(Purpose) == 5
+    assert RecordAddress("a", "b", 1).purpose is Purpose.VALUE
+
+
+@given(st.binary(max_size=48), st.binary(max_size=48))
+def test_a_blob_opens_only_with_its_attributes(made: bytes, asked: bytes) -> None:  # case 62
+    address = ADDRESS._replace(attributes=made)
+    blob = seal(KEY, TEXT, address=address, random=RepeatableRandom())
+    assert unseal(KEY, blob, address=address) == TEXT
+    if made != asked:
+        assert_shut(blob, address=address._replace(attributes=asked), because="commit")
+
+
+def test_attributes_with_any_bit_altered_cut_or_grown_refuse_the_blob() -> None:  # case 62
+    attributes = bytes(range(40))
+    address = ADDRESS._replace(attributes=attributes)
+    blob = seal(KEY, TEXT, address=address, random=RepeatableRandom())
+    others = [attributes[:size] for size in range(len(attributes))] + [attributes + b"\0"]
+    for bit in range(8 * len(attributes)):
+        altered = bytearray(attributes)
+        altered[bit // 8] ^= 1 << bit % 8
+        others.append(bytes(altered))
+    for other in others:
+        assert_shut(blob, address=address._replace(attributes=other), because="commit")
+
+
+def test_attributes_do_not_pass_for_a_part_of_the_address() -> None:  # case 60
+    # The version is the part before them, and has 8 bytes wherever it stands.
+    address = RecordAddress("a", "b", 1, attributes=(1).to_bytes(8, "big"))
+    blob = seal(KEY, TEXT, address=address, random=RepeatableRandom())
+    for other in (
+        RecordAddress("a", "b", 1),
+        RecordAddress("a", "b", 1, attributes=b"\x01"),
+        RecordAddress("a", "b\0\0\0\x08" + "\0" * 7 + "\x01", 1),
+    ):
+        assert_shut(blob, address=other, because="commit")
+
+
+@pytest.mark.parametrize("attributes", [b"", b"attributes"])
+def test_attributes_are_not_in_the_blob_and_do_not_lengthen_it(attributes: bytes) -> None:
+    address = ADDRESS._replace(attributes=attributes)
+    blob = seal(KEY, TEXT, address=address, random=RepeatableRandom())
+    assert len(blob) == len(sealed())
+    assert not attributes or blob.find(attributes) == -1
 
 
 @pytest.mark.parametrize(

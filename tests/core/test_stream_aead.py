@@ -48,6 +48,19 @@ def test_each_chunk_is_aes_256_gcm_under_its_counter_and_its_place() -> None:
         assert chunk == cipher.encrypt(nonce(index, last), part, DATA)
 
 
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES])
+def test_a_text_that_fits_a_chunk_is_one_that_is_the_last(size: int) -> None:
+    expected = AESGCM(KEY).encrypt(nonce(0, 1), TEXT[:size], DATA)
+    assert encrypt(KEY, TEXT[:size], associated_data=DATA) == expected
+
+
+def test_one_byte_more_than_a_chunk_is_two_chunks() -> None:
+    cipher, text = AESGCM(KEY), TEXT[: CHUNK_BYTES + 1]
+    first = cipher.encrypt(nonce(0, 0), text[:CHUNK_BYTES], DATA)
+    second = cipher.encrypt(nonce(1, 1), text[CHUNK_BYTES:], DATA)
+    assert encrypt(KEY, text, associated_data=DATA) == first + second
+
+
 def test_another_key_or_other_associated_data_does_not_open() -> None:
     with pytest.raises(SealError):
         opened(SEALED, key=bytes(32))

@@ -17,14 +17,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 Fields: TypeAlias = dict[str, Any]
 Schema: TypeAlias = Mapping[int, tuple[str, Any]]
 
-# Section 2: number → name and kind. A kind ending in "?" has explicit presence.
+# Section 2: number → name and kind. A kind ending in "?" has explicit presence; "texts" is a map
+# from texts to texts.
 ENVELOPE: Schema = {
     1: ("payload", "bytes"),
     2: ("signature", "bytes"),
     3: ("public_key_id", "string"),
     4: ("content", "bytes"),
 }
-STATUS: Schema = {1: ("code", "uint32"), 2: ("reason", "string"), 3: ("message", "string")}
+STATUS: Schema = {
+    1: ("code", "uint32"),
+    2: ("reason", "string"),
+    3: ("message", "string"),
+    4: ("metadata", "texts"),
+}
+ENTRY: Schema = {1: ("key", "string?"), 2: ("value", "string?")}
 POSITION: Schema = {1: ("index", "uint64"), 2: ("previous_digest", "bytes"), 3: ("last", "bool")}
 REQUEST: Schema = {
     1: ("method", "string"),
@@ -43,15 +50,29 @@ RESPONSE: Schema = {
     5: ("status", STATUS),
     6: ("stream", POSITION),
 }
-PUT_REQUEST: Schema = {1: ("namespace", "string"), 2: ("name", "string"), 3: ("value", "bytes")}
+PUT_REQUEST: Schema = {
+    1: ("namespace", "string"),
+    2: ("name", "string"),
+    3: ("value", "bytes"),
+    4: ("content_type", "string"),
+    5: ("labels", "texts"),
+    6: ("ttl_seconds", "uint64"),
+    7: ("if_version", "uint64?"),
+    8: ("request_id", "string"),
+}
 RECORD: Schema = {
     1: ("name", "string"),
     2: ("version", "uint64"),
     3: ("size", "uint64"),
     4: ("created_at", "int64"),
     5: ("updated_at", "int64"),
+    6: ("expires_at", "int64"),
+    7: ("deleted_at", "int64"),
+    8: ("destroyed", "bool"),
+    9: ("content_type", "string"),
+    10: ("labels", "texts"),
 }
-PUT_RESPONSE: Schema = {1: ("record", RECORD)}
+PUT_RESPONSE: Schema = {1: ("record", RECORD), 2: ("revision", "uint64")}
 SUCCESSION: Schema = {
     1: ("audience", "string"),
     2: ("old_public_key_id", "string"),
@@ -93,9 +114,8 @@ def encode(schema: Schema, fields: Fields) -> bytes:
         if _is_number(kind):
             data += varint(number << 3) + varint(int(value) % 2**64)
             continue
-        content = encode(kind, value) if isinstance(kind, Mapping) else value
-        content = content.encode() if isinstance(content, str) else content
-        data += varint(number << 3 | 2) + varint(len(content)) + content
+        for content in _contents(kind, value):
+            data += varint(number << 3 | 2) + varint(len(content)) + content
     return data
 
 
@@ -114,7 +134,12 @@ def decode(schema: Schema, data: bytes) -> Fields:
             continue
         if value > len(rest):
             raise MalformedError("cut")
-        fields[name], rest = _content(kind, rest[:value]), rest[value:]
+        content, rest = rest[:value], rest[value:]
+        if kind == "texts":
+            entry = decode(ENTRY, content)
+            fields.setdefault(name, {})[entry.get("key", "")] = entry.get("value", "")
+            continue
+        fields[name] = _content(kind, content)
     return fields
 
 
@@ -310,11 +335,21 @@ def _take_varint(data: bytes) -> tuple[int, bytes]:
 
 
 def _is_number(kind: Schema | str) -> bool:
-    return isinstance(kind, str) and kind in _BITS
+    return isinstance(kind, str) and kind.rstrip("?") in _BITS
+
+
+def _contents(kind: Schema | str, value: Any) -> list[bytes]:  # noqa: ANN401 - a field's value
+    """Return what a field holds each time that it stands there: once, or for each entry."""
+    if kind == "texts":
+        pairs = sorted(value.items(), key=lambda pair: str(pair[0]).encode())
+        return [encode(ENTRY, {"key": key, "value": text}) for key, text in pairs]
+    if isinstance(kind, Mapping):
+        return [encode(kind, value)]
+    return [value.encode() if isinstance(value, str) else value]
 
 
 def _number(kind: str, value: int) -> int:
-    if value >= 2 ** _BITS[kind]:
+    if value >= 2 ** _BITS[kind.rstrip("?")]:
         raise MalformedError("too large")
     return value - 2**64 if kind == "int64" and value >= 2**63 else value
 
@@ -323,6 +358,6 @@ def _content(kind: Schema | str, data: bytes) -> object:
     if isinstance(kind, Mapping):
         return decode(kind, data)
     try:
-        return data.decode("utf-8") if kind == "string" else data
+        return data.decode("utf-8") if kind.rstrip("?") == "string" else data
     except UnicodeDecodeError:
         raise MalformedError("no UTF-8") from None

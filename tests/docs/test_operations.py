@@ -29,6 +29,8 @@ def test_the_procedures_do_what_they_say(tmp_path: Path) -> None:
     for event in ("identity.suspended", "identity.resumed", "certificate.revoked", "key.revoked"):
         assert event in history
     assert "is not trusted any more" in printed["sealwire-server ca retire deployment --yes"]
+    assert "overwritten" in printed["sealwire-server root retire deployment 1 --yes"]
+    assert printed["sealwire get team/payments pin --profile alice"] == "4711\n"
 
 
 def _filled_in(shell: Shell, line: str) -> str:

@@ -23,7 +23,8 @@ VECTORS: dict[str, Any] = json.loads((DOCS / "vectors" / "protocol.json").read_t
 CLIENT, SERVER = (bytes.fromhex(VECTORS[who]["public_key"]) for who in ("client", "server"))
 UNARY = {example["name"]: example for example in VECTORS["unary"]}
 STREAM = {example["name"]: example for example in VECTORS["stream"]}
-EXAMPLES = [*VECTORS["unary"], *VECTORS["stream"]]
+CONDITIONAL = {example["name"]: example for example in VECTORS["conditional"]}
+EXAMPLES = [*VECTORS["unary"], *VECTORS["conditional"], *VECTORS["stream"]]
 SUCCESSION, ROTATION = VECTORS["succession"], VECTORS["rotation"]
 METHOD = UNARY["request"]["statement"]["method"]
 
@@ -42,6 +43,8 @@ def from_json(schema: Schema, values: Fields) -> Fields:
     return {
         name: from_json(kinds[name], value)
         if isinstance(kinds[name], Mapping)
+        else value
+        if kinds[name] == "texts"
         else bytes.fromhex(value)
         if kinds[name].startswith("bytes")
         else value
@@ -101,13 +104,15 @@ def test_an_examples_envelope_follows_from_its_payload_and_a_seed(example: Field
 
 
 @pytest.mark.parametrize("part", ["payload_sha256", "pae", "signature", "envelope"])
-@pytest.mark.parametrize("example", VECTORS["unary"], ids=named)
+@pytest.mark.parametrize("example", [*VECTORS["unary"], CONDITIONAL["conflict"]], ids=named)
 def test_the_document_shows_the_bytes_of_a_unary_example(example: Fields, part: str) -> None:
     assert example[part] in BYTES
 
 
-@pytest.mark.parametrize("example", VECTORS["stream"], ids=named)
-def test_the_document_shows_the_bytes_of_a_stream_example(example: Fields) -> None:
+@pytest.mark.parametrize(
+    "example", [*VECTORS["stream"], CONDITIONAL["conditional-request"]], ids=named
+)
+def test_the_document_shows_the_bytes_of_a_short_example(example: Fields) -> None:
     assert example["payload_sha256"] in BYTES
     assert example["signature"] in BYTES
 
@@ -132,9 +137,19 @@ def test_an_example_answer_is_about_the_example_request(answer: str) -> None:
     assert about == UNARY["request"]["payload_sha256"]
 
 
-def test_the_example_error_is_the_one_in_the_table_of_reasons() -> None:
-    status = UNARY["error"]["statement"]["status"]
+@pytest.mark.parametrize("error", [UNARY["error"], CONDITIONAL["conflict"]], ids=named)
+def test_an_example_error_is_the_one_in_the_table_of_reasons(error: Fields) -> None:
+    status = error["statement"]["status"]
     assert code_of_reason()[status["reason"]] == status["code"]
+
+
+def test_the_example_conflict_says_which_version_there_is() -> None:
+    request, conflict = (CONDITIONAL[name] for name in ("conditional-request", "conflict"))
+    body = bytes.fromhex(request["statement"]["body"])
+    assert handmade.decode_canonical(handmade.PUT_REQUEST, body)["if_version"] == 0
+    assert body.endswith(b"\x38\x00")  # 0 is a condition, and written out
+    assert conflict["statement"]["request_digest"] == request["payload_sha256"]
+    assert conflict["statement"]["status"]["metadata"] == {"current_version": "1"}
 
 
 @pytest.mark.parametrize("request_case", VECTORS["requests"], ids=named)
@@ -291,6 +306,7 @@ def test_the_documents_commands_verify_the_example_request(
 
 
 def test_the_other_implementation_knows_nothing_of_ours() -> None:
-    for name in ("handmade.py", "test_protocol_doc.py", "test_sealing_doc.py"):
+    tests = [f"test_{about}_doc.py" for about in ("protocol", "sealing", "sealed_parts")]
+    for name in ("handmade.py", "handmade_sealing.py", *tests):
         source = (Path(__file__).parent / name).read_text(encoding="utf-8")
         assert not re.search(r"^\s*(?:from|import) (?:sealwire|docs)\b", source, re.MULTILINE)

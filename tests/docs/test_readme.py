@@ -40,11 +40,31 @@ def test_the_readmes_commands_and_programs_do_what_they_say(shell: Shell) -> Non
     assert len(printed) >= 10
     assert printed["sealwire get team/payments database-password"] == "hunter2"
     assert "README" in printed["sealwire list team/payments"]
+    assert_versions_are_kept(printed)
     client, _, hand_signed = blocks(README, "python")
     assert shell.run_python(client) == b"b's3cret'\n"
     profile = shell.home / "config" / "sealwire" / "profiles" / "default"
     by_hand = shell.run_python(hand_signed, profile, "team/payments", "api-key")
     assert by_hand == b"s3cret"
+
+
+def assert_versions_are_kept(printed: dict[str, str]) -> None:
+    """The readme's block on versions, many records and processes shows what its text says."""
+    record = "team/payments database-password"
+    assert columns(printed[f"sealwire versions {record}"], 0) == ["version", "2", "1"]
+    assert printed[f"sealwire get {record} --version 1"] == "hunter2"
+    assert re.search(r"^version +2$", printed[f"sealwire undelete {record}"], re.MULTILINE)
+    everything = printed["sealwire list team/payments --recursive"]
+    assert columns(everything, -1)[1:] == ["database-password", "jobs/1", "jobs/2"]
+    (ran,) = (printed[line] for line in printed if line.startswith("sealwire run "))
+    assert ran == f"{len('hunter3')} characters\n"
+    (made,) = (printed[line] for line in printed if line.startswith("sealwire namespace create "))
+    assert re.search(r"^sealed names +yes$", made, re.MULTILINE)
+
+
+def columns(text: str, index: int) -> list[str]:
+    """Return one column of a table, its heading included."""
+    return [re.split(r" {2,}", line)[index] for line in text.splitlines()]
 
 
 def test_no_other_document_has_commands_that_nobody_runs() -> None:

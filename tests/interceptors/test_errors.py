@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from typing import cast
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -24,18 +26,39 @@ from shop.v1.orders_pb2 import (
 )
 from shop.v1.orders_pb2_grpc import OrderServiceStub
 
-from sealwire.client import RemoteError, SigningChannel, TransportError, UnauthenticatedError
+from sealwire.client import (
+    ConflictError,
+    RemoteError,
+    SigningChannel,
+    TransportError,
+    UnauthenticatedError,
+)
+from sealwire.core.envelope import digest
 from sealwire.core.errors import (
     STATUS_CODES,
     AuthenticationError,
     Code,
+    CompactedError,
     ConfigurationError,
+    ErasedError,
     SealError,
     SealwireError,
     StatusError,
+    UnknownOutcomeError,
+    VersionMismatchError,
 )
+from sealwire.core.responses import ResponseVerificationError, open_response
 from sealwire.interceptors import Call, Refusal
-from tests.interceptors.shop import APPLES, ORDER, PLACE, ObservedOrders, Shop, open_shop
+from sealwire.interceptors.errors import error_details, to_status
+from tests.interceptors.shop import (
+    APPLES,
+    ORDER,
+    PLACE,
+    ObservedOrders,
+    Shop,
+    open_shop,
+    trailing_status,
+)
 from tests.support.clocks import AdjustableClock
 from tests.support.rpc_errors import failed_call
 from tests.support.servers import House
@@ -100,6 +123,16 @@ def prices(shop: Shop) -> object:
 
 
 SHAPES = {"unary": place, "import": bring, "list": listing, "price": prices}
+
+
+def trouble_of(kind: type[SealwireError], text: str) -> SealwireError:
+    """Return an error that says `text`, if its kind lets it, and the largest numbers it can."""
+    largest = 2**64 - 1
+    if issubclass(kind, VersionMismatchError):
+        return kind(text, current_version=largest, condition=999)
+    if issubclass(kind, CompactedError):
+        return kind(text, oldest_revision=largest)
+    return kind() if issubclass(kind, ErasedError) else kind(text)
 
 
 def remote_error(house: House, trouble: BaseException | None, shape: Shape = place) -> RemoteError:
@@ -177,10 +210,78 @@ def errors(kind: type[SealwireError] = SealwireError) -> list[type[SealwireError
 def test_each_error_of_the_table_arrives_with_its_code(
     house: House, kind: type[SealwireError]
 ) -> None:
-    told = remote_error(house, kind(CANARY))
+    trouble = trouble_of(kind, CANARY)
+    told = remote_error(house, trouble)
     assert (told.code, told.status_reason) == (STATUS_CODES[kind.reason], kind.reason)
-    hidden = kind in {AuthenticationError, SealError}
+    assert told.metadata == trouble.metadata
+    hidden = kind in {AuthenticationError, SealError, ErasedError}
     assert (CANARY in str(told)) is not hidden
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_condition_that_did_not_hold_arrives_as_a_conflict_with_what_is_there(
+    house: House, shape: Shape
+) -> None:
+    trouble = VersionMismatchError("It has version 7.", current_version=7, condition=2)
+    told = remote_error(house, trouble, shape)
+    assert isinstance(told, ConflictError)
+    assert (told.code, told.status_reason) == (Code.ABORTED, "VERSION_MISMATCH")
+    assert told.metadata == {"current_version": "7", "condition": "2"}
+
+
+@pytest.mark.parametrize("kind", [VersionMismatchError, CompactedError, UnknownOutcomeError])
+def test_the_longest_metadata_beside_the_longest_text_still_arrive_signed(
+    house: House, kind: type[SealwireError]
+) -> None:
+    # Percent-encoded in grpc-message, each byte of the text takes three.
+    trouble = trouble_of(kind, "ä" * 5_000)
+    told = remote_error(house, trouble)
+    assert (told.status_reason, told.metadata) == (kind.reason, trouble.metadata)
+
+
+@pytest.mark.parametrize("kind", list(dict.fromkeys(errors())))
+def test_an_errors_three_copies_fit_the_metadata_that_grpc_takes(
+    kind: type[SealwireError],
+) -> None:
+    status = to_status(trouble_of(kind, "ä" * 5_000))
+    signed = status.SerializeToString() + bytes(1_000)  # more than what an envelope adds
+    copies = quote(status.message), b64encode(error_details(status)), b64encode(signed)
+    assert sum(map(len, copies)) <= 8 * 1024
+
+
+def test_an_error_without_more_to_say_has_no_metadata(house: House) -> None:
+    assert remote_error(house, StatusError(Code.ABORTED, "ODD", "No.")).metadata == {}
+    assert remote_error(house, RuntimeError(CANARY)).metadata == {}
+
+
+def test_standard_tooling_finds_the_metadata_that_were_signed(house: House) -> None:
+    trouble = VersionMismatchError("It has version 7.", current_version=7)
+    with open_shop(house, Troubled(trouble)) as shop:
+        signed = shop.order()
+        error = shop.line.future(signed).exception()
+        assert shop.line.signed_status(error, [signed]).metadata == {"current_version": "7"}
+        status = rpc_status.from_call(failed_call(error))
+    info = error_details_pb2.ErrorInfo()
+    assert status is not None
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.metadata) == ("VERSION_MISMATCH", {"current_version": "7"})
+
+
+def test_metadata_that_were_altered_on_the_way_are_not_the_servers_word(house: House) -> None:
+    # case 86
+    with open_shop(house, Troubled(VersionMismatchError("No.", current_version=7))) as shop:
+        signed = shop.order()
+        error = shop.line.future(signed).exception()
+        assert shop.line.signed_status(error, [signed]).metadata == {"current_version": "7"}
+    altered = trailing_status(error).replace(b"\x12\x017", b"\x12\x018")
+    assert altered != trailing_status(error)
+    with pytest.raises(ResponseVerificationError, match="signature does not hold"):
+        open_response(
+            altered,
+            server_key=house.server_key.public_key,
+            method=PLACE,
+            request_digests=[digest(signed.payload)],
+        )
 
 
 def test_standard_tooling_finds_reason_and_domain(shop: Shop) -> None:

@@ -70,6 +70,12 @@ def test_no_module_is_named_after_nothing() -> None:
     assert [str(path) for path in project_files() if path.stem in vague] == []
 
 
+@needs_checkout
+def test_no_file_is_what_a_merge_or_an_editor_left_behind() -> None:
+    left = re.compile(r"\.(?:orig|rej|bak)$|~$")
+    assert [str(path) for path in project_files() if left.search(path.name)] == []
+
+
 def test_every_constraint_is_one_exact_version() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]

@@ -81,6 +81,7 @@ class Model:
     grants: dict[Place, Terms] = field(default_factory=dict)
     owners: dict[str, int] = field(default_factory=dict)
     records: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
     # --- steps: records
 
@@ -94,7 +95,8 @@ class Model:
                 place = Place(("identity", me), namespace, "subtree", "allow", verb)
                 self.grants[place] = Terms(NEVER, None)
         self.owners.setdefault(namespace, me)
-        version = self.records.get((namespace, name), (0, 0))[0] + 1
+        version = self.versions.get((namespace, name), 0) + 1  # whatever was deleted meanwhile
+        self.versions[namespace, name] = version
         self.records[namespace, name] = (version, value)
         return version
 

@@ -8,9 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sealwire.core.keys import PrivateKey
-from sealwire.server.authorization import claim
+from sealwire.server.claims import claim
 from sealwire.server.rights import Rights
-from sealwire.storage import GrantRow, NewIdentity, SubjectKind, Transaction, Verb
+from sealwire.storage import (
+    GrantRow,
+    NewIdentity,
+    NewRecord,
+    Query,
+    SubjectKind,
+    Transaction,
+    Verb,
+)
 from sealwire.storage.schema import groups, members
 from sealwire.storage.tagging import GROUPS as GROUPS_TABLE
 from sealwire.storage.tagging import MEMBERS
@@ -129,8 +137,8 @@ class Stage:
             assert (namespace is None) == (name not in model.owners)
             if namespace is not None:
                 assert namespace.owner_id == world.identities[model.owners[name]].id
-                rows = tx.records.page(namespace, after=None, limit=10)
-                assert {(name, row.name): row.version for row in rows} == {
+                page = tx.listing.page(namespace, Query(), now=model.now)
+                assert {(name, row.name): row.version for row in page.rows} == {
                     place: version
                     for place, (version, _) in model.records.items()
                     if place[0] == name
@@ -160,7 +168,7 @@ def _set_up(tx: Transaction, prefix: str, ids: list[str], now: int) -> None:
     claim(tx, f"{prefix}{CLAIMED}", identity_id=ids[OWNER], now=now)
     for name in WRITTEN:
         space = tx.namespaces.create(f"{prefix}{name}", owner_id=ids[OWNER], now=now)
-        tx.records.put(space, RECORDS[0], value=b"\x07", now=now)
+        tx.records.put(space, NewRecord(RECORDS[0], b"\x07"), now=now)
     for given in GRANTED:
         for verb in given.verbs:
             tx.grants.put(
@@ -183,6 +191,7 @@ def _model(now: int) -> Model:
     model = Model(now, [Identity(role) for role in FIRST])
     model.owners = dict.fromkeys(WRITTEN, OWNER)
     model.records = {(name, RECORDS[0]): (1, 7) for name in WRITTEN}
+    model.versions = dict.fromkeys(model.records, 1)
     model.groups = {name: set(numbers) for name, numbers in GROUPS.items()}
     for verb in VERBS:
         place = Place(("identity", OWNER), CLAIMED, "subtree", "allow", verb)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.cast import Cast
+from sealwire.server.invitations import open_store
+from tests.server.cast import Actor, Cast
 from tests.server.members import Member
 from tests.server.processes import init
 from tests.server.served import Served, served
@@ -25,8 +27,11 @@ def loop() -> Iterator[LoopThread]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, loop: LoopThread) -> Iterator[Served]:
-    """A server whose clock stands still."""
-    with served(tmp_path_factory.mktemp("shared") / "deployment", loop) as house:
+    """A server whose clock stands still, and whose journal gets too long to be read often."""
+    with (
+        served(tmp_path_factory.mktemp("shared") / "deployment", loop) as house,
+        open_store(house.deployment, random=os.urandom) as house.operator,
+    ):
         yield house
 
 
@@ -71,6 +76,28 @@ def namespace() -> str:
 def name() -> str:
     """A name for an identity that nobody has."""
     return f"identity-{uuid.uuid4()}"
+
+
+@pytest.fixture
+def owner(cast: Cast) -> Actor:
+    return cast.join("owner")
+
+
+@pytest.fixture
+def guest(cast: Cast) -> Actor:
+    return cast.join("guest")
+
+
+@pytest.fixture
+def third(cast: Cast) -> Actor:
+    return cast.join("third")
+
+
+@pytest.fixture
+def owned(owner: Actor, namespace: str) -> str:
+    """A namespace of the owner's, with one record."""
+    owner.client.put(namespace, "record", b"value")
+    return namespace
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""Runs `sealwire-server migrate` in one child after the other; each dies before another statement.
+"""Runs `sealwire-server migrate` in one child after the other; each dies before another step.
+
+A step is a statement, or what makes a file durable or gives it its name.
 
 A program of its own, because a process with gRPC's threads must not be forked. Given a deployment
 and the database that it begins with, it prints what each child left behind, as a line of JSON.
@@ -28,7 +30,7 @@ NEVER = sys.maxsize
 
 
 def migrate(directory: Path, *, fatal: int) -> bool:
-    """Migrate in a child that dies before its statement of this number; tell whether it did."""
+    """Migrate in a child that dies before its step of this number; tell whether it did."""
     child = os.fork()
     if child == 0:
         _die_before(fatal)
@@ -42,11 +44,19 @@ def migrate(directory: Path, *, fatal: int) -> bool:
 
 
 def _die_before(fatal: int) -> None:
-    connect, numbers = sqlite3.connect, itertools.count(1)
+    connect, link, fsync, numbers = sqlite3.connect, os.link, os.fsync, itertools.count(1)
 
     def count(_statement: str) -> None:
         if next(numbers) == fatal:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted_link(*args: Any, **options: Any) -> None:
+        count("link")
+        link(*args, **options)
+
+    def counted_fsync(descriptor: int) -> None:
+        count("fsync")
+        fsync(descriptor)
 
     def traced(*args: Any, **options: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = connect(*args, **options)
@@ -54,28 +64,36 @@ def _die_before(fatal: int) -> None:
         return connection
 
     sqlite3.connect = traced  # type: ignore[assignment]
+    os.link, os.fsync = counted_link, counted_fsync  # type: ignore[assignment]
 
 
-def state(database: Path) -> dict[str, str]:
-    """Return the revision that the database says it has, and a digest of all that is in it."""
+def state(database: Path) -> dict[str, Any]:
+    """Return the revision that the database says it has, a digest of all that is in it, its salts.
+
+    And whether the file says that old pages may hold more.
+    """
     connection = sqlite3.connect(database)
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        (marked,) = connection.execute("PRAGMA user_version").fetchone()
         dump = "\n".join(connection.iterdump())
     finally:
         connection.close()
-    return {"revision": revision, "digest": hashlib.sha256(dump.encode()).hexdigest()}
+    digest = hashlib.sha256(dump.encode()).hexdigest()
+    salts = {path.name: path.read_bytes().hex() for path in database.parent.glob("salts/[!.]*")}
+    return {"revision": revision, "digest": digest, "salts": salts, "marked": marked}
 
 
 def main(directory: Path, first: Path) -> None:
-    """Let one die before each statement that there is, and the next one finish."""
+    """Let one die before every third step that there is, and the next one finish."""
     with memory_engine().connect() as connection:
         upgrade_connection(connection)  # so that the children find all that it takes loaded
     database = directory / "sealwire.db"
-    for fatal in itertools.count(1):
+    for fatal in itertools.count(1, 3):
         for path in directory.glob("sealwire.db*"):
             path.unlink()
+        shutil.rmtree(directory / "salts", ignore_errors=True)
         shutil.copyfile(first, database)
         killed = migrate(directory, fatal=fatal)
         left = state(database)

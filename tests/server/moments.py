@@ -13,7 +13,8 @@ from sealwire.server.deployment import Deployment, load_deployment
 from tests.server.served import Served, served
 from tests.support.event_loops import loop_thread
 
-Files = dict[Path, bytes]
+Files = dict[Path, tuple[bytes, int]]
+"""Contents and modes, by paths."""
 
 
 @dataclass(slots=True)
@@ -37,11 +38,11 @@ class Moments:
 
     def restored(self, number: int, into: Path) -> Deployment:
         """Return a deployment whose files are those of one moment."""
-        for path, data in self.states[number].items():
+        for path, (data, mode) in self.states[number].items():
             target = into / path
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             target.write_bytes(data)
-            target.chmod((self.directory / path).stat().st_mode & 0o777)
+            target.chmod(mode)
         return load_deployment(into)
 
     def step(self, frame: FrameType, event: str, _argument: object) -> None:
@@ -51,14 +52,17 @@ class Moments:
 
     def _take(self) -> None:
         with self._lock:
-            files = {
-                path.relative_to(self.directory): path.read_bytes()
-                for path in sorted(self.directory.rglob("*"))
-                # SQLite's shared index is made anew by whoever opens the file first.
-                if path.is_file() and not path.name.endswith("-shm")
-            }
+            files = dict(self._files())
             if not self.states or files != self.states[-1]:
                 self.states.append(files)
+
+    def _files(self) -> Iterator[tuple[Path, tuple[bytes, int]]]:
+        for path in sorted(self.directory.rglob("*")):
+            # SQLite's shared index is made anew by whoever opens the file first.
+            if path.is_file() and not path.name.endswith("-shm"):
+                with contextlib.suppress(FileNotFoundError):  # another thread has removed it
+                    mode = path.stat().st_mode & 0o777
+                    yield path.relative_to(self.directory), (path.read_bytes(), mode)
 
 
 @contextlib.contextmanager

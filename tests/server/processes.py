@@ -1,24 +1,25 @@
-"""`sealwire-server` as an operator runs it: the installed program, in a process of its own."""
+"""`sealwire-server` as an operator runs it: in a process of its own."""
 
 from __future__ import annotations
 
 import json
+import os
+import pty
 import select
 import signal
 import subprocess
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sealwire.core.invitation import ServerIdentity
+from sealwire.server.cli import main
 from sealwire.server.deployment import Deployment, load_deployment
 from tests.server.served import HOST, reached_at
+from tests.support.programs import PATIENCE, Main, Program, Surroundings, run
 
-PROGRAM = Path(sysconfig.get_path("scripts")) / "sealwire-server"
-PATIENCE = 60.0
-"""Seconds after which a program is given up; none comes near it."""
+PROGRAM = "sealwire-server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,28 @@ class Done:
 
 
 def operate(*arguments: str | Path, umask: int = -1) -> Done:
-    """Run a command to its end."""
-    done = subprocess.run(
-        [PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        umask=umask,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    """Run a command to its end, with nobody to ask."""
+    return _done(run(main, [PROGRAM, *arguments], Surroundings(umask=umask)))
+
+
+def operate_at_terminal(typed: bytes, *arguments: str | Path) -> Done:
+    """Run a command to its end, with somebody at a terminal who has typed ahead."""
+    leader, follower = pty.openpty()
+    try:
+        os.write(leader, typed)
+        return _done(run(main, [PROGRAM, *arguments], stdin=follower))
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
+def begin(*arguments: str | Path, stderr: int = subprocess.PIPE) -> Program:
+    """Start a command."""
+    return Program(main, [PROGRAM, *arguments], stderr=stderr)
+
+
+def _done(ended: subprocess.CompletedProcess[bytes]) -> Done:
+    return Done(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
 def init(directory: Path) -> Path:
@@ -60,14 +73,12 @@ def init(directory: Path) -> Path:
 class ServerProcess:
     """A served deployment; leaving the `with` block kills what is left of it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, program: Main = main) -> None:
         """Start, and return once the server says that it answers."""
         self.directory = directory
         self.log_file = directory.with_name(f"{directory.name}.log")
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "serve", directory], stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            self.process = Program(program, [PROGRAM, "serve", directory], stderr=log)
         self.announcement = self._announcement()
         address = self.announcement.rstrip("\n").rpartition(" ")[2]
         self.deployment: Deployment = reached_at(load_deployment(directory), address)
@@ -85,7 +96,8 @@ class ServerProcess:
     def wait(self) -> Done:
         """Return when the server has ended."""
         out, _ = self.process.communicate(timeout=PATIENCE)
-        return Done(self.process.returncode, self.announcement + out, self.log_file.read_text())
+        log = self.log_file.read_text()
+        return Done(self.process.wait(), self.announcement + out.decode(), log)
 
     def kill(self) -> None:
         """End the server as a crash would."""
@@ -111,7 +123,7 @@ class ServerProcess:
     def _announcement(self) -> str:
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-        line = self.process.stdout.readline() if ready else ""
+        line = self.process.stdout.readline().decode() if ready else ""
         if not line:
             self.kill()
             raise AssertionError(f"the server did not start: {self.log_file.read_text()}")

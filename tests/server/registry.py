@@ -15,7 +15,7 @@ from sealwire.client import TlsIdentity
 from sealwire.core.clock import Clock
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import Validity, certificate_pem, new_tls_key, tls_key_pem
-from sealwire.server.authorization import claim
+from sealwire.server.claims import claim
 from sealwire.server.deployment import Deployment
 from sealwire.server.invitations import open_store
 from sealwire.server.messages import identity_message
@@ -24,6 +24,7 @@ from sealwire.storage import (
     GrantRow,
     IdentityRow,
     NewIdentity,
+    NewRecord,
     Scope,
     Store,
     SubjectKind,
@@ -84,7 +85,7 @@ class Registry:
             claim(tx, namespace, identity_id=member.identity.id, now=now)
             row = tx.namespaces.create(namespace, owner_id=member.identity.id, now=now)
             if record is not None:
-                tx.records.put(row, "record", value=record, now=now)
+                tx.records.put(row, NewRecord("record", record), now=now)
 
         self.store.write_blocking(unit)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from sealwire.core.invitation import Invitation, ServerIdentity
 from sealwire.server.app import Server, build_server
 from sealwire.server.deployment import Deployment, init_deployment
+from sealwire.server.invitations import inviter_of
+from sealwire.storage import Store
 from tests.server.members import Member, enrol, invite
 from tests.support.clocks import AdjustableClock
 from tests.support.event_loops import LoopThread
@@ -27,6 +29,8 @@ class Served:
     loop: LoopThread
     clock: AdjustableClock
     monotonic: AdjustableClock = field(default_factory=AdjustableClock)
+    operator: Store | None = None
+    """The store as the operator's commands open it; each opens it anew if it is not kept open."""
 
     @property
     def identity(self) -> ServerIdentity:
@@ -34,8 +38,15 @@ class Served:
         return self.deployment.server_identity
 
     def invite(self, name: str, *, role: str = "member", valid_hours: float = 24) -> Invitation:
-        """Return a new invitation."""
-        return invite(self.deployment, name, role=role, valid_hours=valid_hours, clock=self.clock)
+        """Return a new invitation, made as the operator's command makes it."""
+        if self.operator is None:
+            return invite(
+                self.deployment, name, role=role, valid_hours=valid_hours, clock=self.clock
+            )
+        inviter, now = inviter_of(self.deployment, random=os.urandom), self.clock()
+        return self.operator.write_blocking(
+            lambda tx: inviter.invite(tx, name, role=role, valid_hours=valid_hours, now=now)
+        )
 
     def enrol(self, name: str) -> Member:
         """Return a new member."""

@@ -89,7 +89,7 @@ def logged(house: House, before: int) -> list[dict[str, Any]]:
 def damage(house: House, name: str) -> None:
     """Put a byte in the place of a sealed value."""
     database = sqlite3.connect(house.process.deployment.database, isolation_level=None)
-    database.execute("UPDATE records SET blob = x'00' WHERE name = ?", (name,))
+    database.execute("UPDATE record_versions SET blob = x'00' WHERE name = ?", (name,))
     database.close()
 
 

@@ -36,8 +36,8 @@ class Tampering:
     def blob(self, name: str) -> bytes:
         """Return what is stored in place of a record's value."""
         (stored,) = self.database.execute(
-            "SELECT blob FROM records JOIN namespaces ON namespace_id = namespaces.id "
-            "WHERE namespaces.name = ? AND records.name = ?",
+            "SELECT blob FROM record_versions AS v JOIN namespaces ON namespace_id = namespaces.id "
+            "WHERE namespaces.name = ? AND v.name = ? ORDER BY v.version DESC",
             (self.namespace, name),
         ).fetchone()
         return bytes(stored)
@@ -45,8 +45,9 @@ class Tampering:
     def replace(self, name: str, blob: bytes) -> None:
         """Store other bytes in that place."""
         self.execute(
-            "UPDATE records SET blob = ? WHERE name = ? AND "
-            "namespace_id = (SELECT id FROM namespaces WHERE name = ?)",
+            "UPDATE record_versions SET blob = ? WHERE (namespace_id, name, version) = ("
+            "SELECT namespace_id, v.name, max(version) FROM record_versions AS v JOIN namespaces "
+            "ON namespace_id = namespaces.id WHERE v.name = ? AND namespaces.name = ?)",
             blob,
             name,
             self.namespace,
@@ -145,7 +146,7 @@ def test_a_sealed_value_of_another_namespace_or_owner_is_refused(
         with member.client() as client:
             client.put(namespace, "march", VALUE + b"march")
         (foreign,) = tampering.database.execute(
-            "SELECT blob FROM records JOIN namespaces ON namespace_id = namespaces.id "
+            "SELECT blob FROM record_versions JOIN namespaces ON namespace_id = namespaces.id "
             "WHERE namespaces.name = ?",
             (namespace,),
         ).fetchone()
@@ -157,9 +158,9 @@ def test_a_sealed_value_of_another_namespace_or_owner_is_refused(
 @pytest.mark.parametrize(
     ("statement", "namespace", "name"),
     [
-        ("UPDATE records SET version = 7 WHERE namespace_id = :id", "{0}", "march"),
+        ("UPDATE record_versions SET version = 7 WHERE namespace_id = :id", "{0}", "march"),
         (
-            "UPDATE records SET name = 'may' WHERE namespace_id = :id AND name = 'march'",
+            "UPDATE record_versions SET name = 'may' WHERE namespace_id = :id AND name = 'march'",
             "{0}",
             "may",
         ),
@@ -194,19 +195,19 @@ def test_whoever_is_made_the_owner_in_the_database_can_not_read_what_was_there(
 
 
 def test_a_salt_that_was_altered_or_exchanged_opens_nothing(own_server: Served) -> None:
-    alice, _ = own_server.enrol("alice"), own_server.enrol("bob")
-    with opened(own_server) as database, alice.client() as client:
+    alice, bob = own_server.enrol("alice"), own_server.enrol("bob")
+    kept = own_server.deployment.salts
+    file, own = kept.path / alice.identity.id, kept.read(alice.identity.id)
+    with alice.client() as client:
         client.put("n", "r", VALUE)
-        (bobs,) = database.execute("SELECT salt FROM identities WHERE name = 'bob'").fetchone()
-        (own,) = database.execute("SELECT salt FROM identities WHERE name = 'alice'").fetchone()
         request = GetRecordRequest(namespace="n", name="r")
-        for salt in (bobs, bytes(32)):
-            database.execute("UPDATE identities SET salt = ? WHERE name = 'alice'", (salt,))
+        for salt in (kept.read(bob.identity.id), bytes(32), own[:31], own + b"1"):
+            file.write_bytes(salt)
             # Keys that were derived before are remembered for a minute at most.
             own_server.monotonic.advance(61_000)
             with wire_of(alice) as line:
                 assert line.refusal(GET, alice.signed(GET, request)) == DAMAGED
-        database.execute("UPDATE identities SET salt = ? WHERE name = 'alice'", (own,))
+        file.write_bytes(own)
         own_server.monotonic.advance(61_000)
         assert client.get("n", "r").value == VALUE
 
@@ -236,7 +237,7 @@ def test_a_record_sealed_by_another_deployment_is_refused(
     elsewhere = own_server.enrol("alice")
     with elsewhere.client() as client, opened(own_server) as database:
         client.put(tampering.namespace, "march", VALUE + b"march")
-        (foreign,) = database.execute("SELECT blob FROM records").fetchone()
+        (foreign,) = database.execute("SELECT blob FROM record_versions").fetchone()
     tampering.replace("march", foreign)
     assert tampering.refusal("march") == DAMAGED
 

@@ -25,6 +25,7 @@ from sealwire.server.key_service import KeyService
 from sealwire.server.permission_service import PermissionService
 from sealwire.server.records_service import RecordService
 from sealwire.server.rights import Rights
+from sealwire.server.watch_hub import WatchHub
 from tests.server.authority_deliveries import Direct, Wired
 from tests.server.authority_stage import Stage
 from tests.server.authority_steps import Step, sequences
@@ -58,7 +59,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         inviter = inviter_of(deployment, random=os.urandom)
         audience = deployment.config.audience
         services = {
-            "sealwire.v1.RecordService": RecordService(guard),
+            "sealwire.v1.RecordService": RecordService(guard, WatchHub(opened.store, guard.keys)),
             "sealwire.v1.PermissionService": PermissionService(guard),
             "sealwire.v1.IdentityService": IdentityService(guard, certificates, inviter),
             "sealwire.v1.KeyService": KeyService(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from sealwire.server.certificate_changes import renew_server_certificate, rotate
 from sealwire.server.confirmation import without_asking
 from sealwire.server.deployment import init_deployment, load_deployment
 from sealwire.server.tls_material import hosts_of
-from tests.server.processes import PATIENCE, PROGRAM, Done, ServerProcess, operate
+from tests.server.processes import Done, ServerProcess, operate, operate_at_terminal
 from tests.server.served import HOST
 from tests.support.pki import Pki
 
@@ -118,21 +116,7 @@ def test_retire_without_anybody_to_ask_changes_nothing(directory: Path) -> None:
 
 def on_a_terminal(answer: str, arguments: Sequence[str | Path]) -> Done:
     """Run a command on a terminal, with a person who answers its question."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, f"{answer}\n".encode())
-        ran = subprocess.run(
-            [PROGRAM, *arguments],
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return Done(ran.returncode, ran.stdout, ran.stderr)
+    return operate_at_terminal(f"{answer}\n".encode(), *arguments)
 
 
 @pytest.mark.parametrize("answer", ["n", "", "nonsense\nn"])

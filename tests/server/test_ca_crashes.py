@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,29 +22,10 @@ from sealwire.server.certificate_changes import (
 from sealwire.server.confirmation import without_asking
 from sealwire.server.deployment import load_deployment
 from sealwire.server.tls_material import TlsMaterial, load_tls
+from tests.server.dying import is_killed
 from tests.server.members import enrol, invite
-from tests.server.processes import PATIENCE, ServerProcess
-
-# Runs a command that is killed before the n-th thing that it does to a file of the deployment.
-KILLED = """\
-import os, signal, sys
-count, directory = int(sys.argv[1]), sys.argv[2]
-del sys.argv[1:3]
-CHANGES = {"os.rename", "os.remove", "os.link", "os.chmod", "os.mkdir", "os.truncate"}
-
-def watch(event, arguments):
-    global count
-    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-    if not (writes or event in CHANGES) or not str(arguments[0]).startswith(directory):
-        return
-    if count == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    count -= 1
-
-sys.addaudithook(watch)
-from sealwire.server.cli import main
-main()
-"""
+from tests.server.processes import ServerProcess
+from tests.support.programs import PATIENCE
 
 
 def rotate(directory: Path) -> None:
@@ -75,19 +53,6 @@ COMMANDS: dict[str, tuple[list[str], Change, Change]] = {
 }
 
 
-def killed_at(step: int, command: list[str], directory: Path) -> bool:
-    """Run a command and kill it before a step; return False if it has no such step."""
-    ran = subprocess.run(
-        [sys.executable, "-c", KILLED, str(step), directory, *command, directory],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert ran.returncode in {0, -signal.SIGKILL}, ran
-    return ran.returncode != 0
-
-
 def killed_everywhere(
     original: Path, copies: Path, command: list[str]
 ) -> Iterator[tuple[Path, bool]]:
@@ -98,7 +63,7 @@ def killed_everywhere(
     killed, step = True, 0
     while killed:
         directory = Path(shutil.copytree(original, copies / f"{step}"))
-        killed, step = killed_at(step, command, directory), step + 1
+        killed, step = is_killed(directory, *command, directory, at=step), step + 1
         yield directory, killed
 
 

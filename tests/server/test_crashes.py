@@ -36,10 +36,10 @@ NAMESPACE = "team"
 
 
 class Stored(NamedTuple):
-    """A record as it should be."""
+    """A record as it should be; without a value, it was deleted, and its number goes on."""
 
     version: int
-    value: bytes
+    value: bytes | None
 
 
 State = Stored | None
@@ -62,11 +62,20 @@ class Ledger:
         """Require every record to be as acknowledged, or as it would be after the open request."""
         names = self.acknowledged.keys() | self.unanswered.keys()
         assert actual.keys() <= names
+        known: dict[str, State] = {}
         for name in names:
             before = self.acknowledged.get(name)
-            assert actual.get(name) in (before, self.unanswered.get(name, before)), name
-        self.acknowledged = dict(actual)
+            after = self.unanswered.get(name, before)
+            possible = [state for state in (after, before) if visible(state) == actual.get(name)]
+            assert possible, name
+            known[name] = possible[0]
+        self.acknowledged = known
         self.unanswered = {}
+
+
+def visible(state: State) -> State:
+    """Return what readers are given of a state."""
+    return None if state is None or state.value is None else state
 
 
 @dataclass
@@ -102,24 +111,24 @@ class Round:
     async def _change(self, client: AsyncClient, name: str) -> None:
         """Put, or now and then delete, a record that no other writer touches."""
         before = self.ledger.acknowledged.get(name)
-        if before is not None and self.chance.random() < 0.2:
-            self.ledger.unanswered[name] = None
+        if before is not None and visible(before) and self.chance.random() < 0.2:
+            self.ledger.unanswered[name] = Stored(before.version, None)
             await client.delete(NAMESPACE, name)
             return
-        after = self._next(before)
-        self.ledger.unanswered[name] = after
-        info = await client.put(NAMESPACE, name, after.value)
-        assert info.version == after.version
+        version, value = self._next(before)
+        self.ledger.unanswered[name] = Stored(version, value)
+        info = await client.put(NAMESPACE, name, value)
+        assert info.version == version
 
-    def _next(self, before: State) -> Stored:
+    def _next(self, before: State) -> tuple[int, bytes]:
         value = self.chance.randbytes(self.chance.choice([0, 10, 1_000, 100_000]))
-        return Stored(before.version + 1 if before else 1, value)
+        return before.version + 1 if before else 1, value
 
     async def _put_by_hand(self) -> SignedMessage:
         """Return a request that is answered immediately before the server dies."""
-        after = self._next(self.ledger.acknowledged.get("last"))
-        self.ledger.unanswered["last"] = after
-        request = PutRecordRequest(namespace=NAMESPACE, name="last", value=after.value)
+        version, value = self._next(self.ledger.acknowledged.get("last"))
+        self.ledger.unanswered["last"] = Stored(version, value)
+        request = PutRecordRequest(namespace=NAMESPACE, name="last", value=value)
         signed = self.alice.signed(PUT, request)
         async with open_async_channel(self.alice.server, self.alice.tls) as channel:
             send: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PUT)
@@ -181,6 +190,11 @@ def test_a_server_killed_fifty_times_loses_nothing_that_it_acknowledged(
     assert ledger.count > ROUNDS
     database = sqlite3.connect(directory / "sealwire.db")
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    revisions = "SELECT min(revision), max(revision) - count(*) FROM changes"
+    assert database.execute(revisions).fetchone() == (1, 0)
+    versions = "SELECT name, max(version) FROM record_versions GROUP BY name ORDER BY name"
+    puts = "SELECT name, count(*) FROM changes WHERE kind = 'put' GROUP BY name ORDER BY name"
+    assert database.execute(versions).fetchall() == database.execute(puts).fetchall()
     database.close()
 
 

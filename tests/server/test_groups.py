@@ -19,23 +19,6 @@ def admin(cast: Cast) -> Actor:
     return cast.admin()
 
 
-@pytest.fixture
-def owner(cast: Cast) -> Actor:
-    return cast.join("owner")
-
-
-@pytest.fixture
-def guest(cast: Cast) -> Actor:
-    return cast.join("guest")
-
-
-@pytest.fixture
-def owned(owner: Actor, namespace: str) -> str:
-    """A namespace of the owner's, with one record."""
-    owner.client.put(namespace, "record", b"value")
-    return namespace
-
-
 def members(viewer: Actor, group: str) -> list[str]:
     """Return the names of a group's members, as somebody sees them."""
     return {g.name: list(g.members) for g in viewer.client.permissions.groups()}[group]

@@ -17,6 +17,7 @@ from sealwire.v1.identity_pb2 import (
     IDENTITY_STATE_REMOVED,
     IDENTITY_STATE_SUSPENDED,
     IDENTITY_STATE_UNSPECIFIED,
+    EraseIdentityRequest,
     GetIdentityRequest,
     Identity,
     Labels,
@@ -185,6 +186,7 @@ def about(named: str) -> dict[str, Message]:
         f"{IDENTITIES}/GetIdentity": GetIdentityRequest(identity=named),
         f"{IDENTITIES}/UpdateIdentity": UpdateIdentityRequest(identity=named, role="admin"),
         f"{IDENTITIES}/RemoveIdentity": RemoveIdentityRequest(identity=named),
+        f"{IDENTITIES}/EraseIdentity": EraseIdentityRequest(identity=named),
         f"{KEYS}/ListKeys": ListKeysRequest(identity=named),
     }
     if len(named) == len(UNKNOWN_KEY):
@@ -336,6 +338,7 @@ def test_an_admin_says_who_is_meant(cast: Cast) -> None:
     requests: dict[str, Message] = {
         f"{IDENTITIES}/UpdateIdentity": UpdateIdentityRequest(labels=labelled),
         f"{IDENTITIES}/RemoveIdentity": RemoveIdentityRequest(),
+        f"{IDENTITIES}/EraseIdentity": EraseIdentityRequest(),
     }
     with wire_of(admin.member) as line:
         for path, request in requests.items():
@@ -414,8 +417,8 @@ def test_every_change_is_written_down_with_who_made_it(cast: Cast) -> None:
     assert {event.at for event in [*events, enrolled]} == {cast.house.clock()}
 
 
-def test_the_latest_hundred_events_are_shown_newest_first(cast: Cast) -> None:
-    admin, member = cast.admin(), cast.join()
+def test_the_latest_hundred_events_are_shown_newest_first(own_cast: Cast) -> None:
+    admin, member = own_cast.admin(), own_cast.join()
     identities, roles = admin.client.identities, ["admin", "member"] * 51
     for role in roles:
         (identities.promote if role == "admin" else identities.demote)(member.name)

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from cryptography import x509
 from sealwire.core.clock import system_clock
 from sealwire.core.errors import ConfigurationError
 from sealwire.server.deployment import init_deployment, load_deployment
-from tests.server.processes import PATIENCE, PROGRAM, operate
+from tests.server.processes import operate
+from tests.support.programs import PATIENCE
 
+INSTALLED = Path(sysconfig.get_path("scripts")) / "sealwire-server"
 SECRETS = {"ca.key", "server.key", "signing.key", "roots/1.key", "sealwire.db"}
 # Not a preexec_fn: code between fork and exec may not run beside gRPC's threads.
 LIMITED = """\
@@ -64,7 +67,7 @@ def test_every_secret_is_private_under_any_umask(tmp_path: Path) -> None:
     assert operate("init", directory, umask=0).code == 0
     modes = {name: (directory / name).stat().st_mode & 0o777 for name in SECRETS}
     assert set(modes.values()) == {0o600}
-    for folder in (directory, directory / "roots", directory / "replay"):
+    for folder in (directory, *(directory / name for name in ("roots", "salts", "replay"))):
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -94,7 +97,7 @@ def test_a_directory_that_is_not_empty_is_refused_and_left_as_it_is(
 
 def test_an_empty_directory_and_the_current_one_are_taken(tmp_path: Path) -> None:
     done = subprocess.run(
-        [PROGRAM, "init", "."], cwd=tmp_path, capture_output=True, check=False, timeout=PATIENCE
+        [INSTALLED, "init", "."], cwd=tmp_path, capture_output=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path).keys() == FILES
@@ -170,7 +173,7 @@ def test_a_place_that_can_not_be_written_is_a_sentence(tmp_path: Path) -> None:
 def test_a_failure_midway_leaves_nothing_behind(tmp_path: Path, limit: int) -> None:
     """No file may grow beyond the limit, as on a disk that is full."""
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(limit), PROGRAM, "init", tmp_path / "d"],
+        [sys.executable, "-c", LIMITED, str(limit), INSTALLED, "init", tmp_path / "d"],
         capture_output=True,
         text=True,
         check=False,

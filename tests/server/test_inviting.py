@@ -10,6 +10,7 @@ import pytest
 from sealwire.core.invitation import Invitation
 from sealwire.v1.envelope_pb2 import Status
 from sealwire.v1.identity_pb2 import CreateInvitationRequest
+from sealwire.v1.keys_pb2 import KEY_STATE_ROTATED
 from tests.server.applicants import certificate_for, received, refusal
 from tests.server.cast import Actor, Cast, refused
 from tests.server.keyring import rotated
@@ -208,6 +209,29 @@ def test_an_inviter_who_changed_keys_has_invited(cast: Cast, name: str) -> None:
     invitation = received(cast.house, inviter.client.identities.invite(name))
     rotated(rotated(inviter.member))
     assert enrol(invitation, clock=cast.house.clock).identity.name == name
+
+
+# case 17
+def test_what_a_stolen_key_invited_to_before_it_was_rotated_ends_when_it_is_revoked(
+    cast: Cast, name: str
+) -> None:
+    house, admin, inviter, lost = cast.house, cast.admin(), cast.admin(), cast.join()
+    stolen = [
+        received(house, inviter.client.identities.invite(name, role="admin")),
+        received(house, inviter.client.identities.recover(lost.name)),
+    ]
+    used = received(house, inviter.client.identities.invite(f"{name} before"))
+    after = cast.enter(rotated(inviter.member))
+    meant = received(house, after.client.identities.invite(f"{name} after"))
+    later = house.clock() + SOON_MS
+    assert admin.client.keys.revoke(inviter.key_id, at=later).state == KEY_STATE_ROTATED
+    joined = enrol(used, clock=house.clock)
+    assert admin.client.keys.revoke(inviter.key_id).state == KEY_STATE_ROTATED
+    for invitation in stolen:
+        assert refusal(house, invitation) == UNAUTHENTICATED
+    assert lost.client.whoami() == lost.member.identity
+    assert enrol(used, key=joined.key, clock=house.clock).identity == joined.identity
+    assert enrol(meant, clock=house.clock).identity.name == f"{name} after"
 
 
 def test_what_a_key_was_used_to_invite_to_ends_with_it(own_cast: Cast) -> None:

@@ -26,8 +26,9 @@ from sealwire.storage import JournalLine
 from sealwire.storage.journal_lines import encode
 from tests.server.cast import Actor, outcome, refused
 from tests.server.members import Member, enrol, invite
-from tests.server.processes import PATIENCE, ServerProcess
+from tests.server.processes import ServerProcess
 from tests.server.restoring import ahead, back_up, put_back, take_up
+from tests.support.programs import PATIENCE
 
 NAMESPACE = "team/x"
 ROUNDS = 15

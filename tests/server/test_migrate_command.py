@@ -17,12 +17,15 @@ from sealwire.core.clock import system_clock
 from sealwire.core.keys import PrivateKey
 from sealwire.core.pki import Validity, certificate_pem, new_tls_key, tls_key_pem
 from sealwire.server.deployment import load_deployment
+from sealwire.storage.revisions import known_revisions
 from sealwire.v1.identity_pb2 import Identity
 from tests.server.cast import refused
 from tests.server.members import Member
-from tests.server.processes import PATIENCE, ServerProcess, operate
+from tests.server.processes import ServerProcess, operate
 from tests.server.restoring import ahead, put_back, take_up
+from tests.storage.builders import plain
 from tests.storage.first_schema import NAMESPACES, VALUES, FirstDatabase
+from tests.support.programs import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 # What version 0.1 wrote, of which this version has more.
@@ -65,7 +68,7 @@ def old(directory: Path) -> Old:
     (directory / "sealwire.db").unlink()
     FirstDatabase(
         directory / "sealwire.db",
-        root_key=deployment.root_keys.by_version[1],
+        root_key=deployment.root_keys.load(1),
         deployment_id=config.audience.removeprefix("sealwire:"),
         members=keys,
     ).create()
@@ -126,7 +129,7 @@ def test_a_backup_from_before_the_upgrade_is_migrated_and_then_taken_up(
 
 # case 100
 @pytest.mark.timeout(300)
-def test_killed_before_any_statement_a_migration_has_done_nothing_or_all_and_is_finished_by_another(
+def test_killed_before_any_step_a_migration_has_done_nothing_or_all_and_is_finished_by_another(
     old: Old, tmp_path: Path
 ) -> None:
     first = Path(shutil.copyfile(old.directory / "sealwire.db", tmp_path / "first.db"))
@@ -146,10 +149,22 @@ def test_killed_before_any_statement_a_migration_has_done_nothing_or_all_and_is_
     assert len(old_states) == 1
     assert _is_old(killed[0])
     assert not last["killed"]
+    salts = _salts(first)
+    assert len(salts) == 2
     for outcome in [*killed, last]:
-        assert outcome["then"]["revision"] == "0002"
+        then = outcome["then"]
+        assert (then["revision"], then["marked"]) == (known_revisions()[-1], 0)
+        assert then["salts"] == salts
         if not _is_old(outcome):
-            assert outcome["then"] == outcome["left"]
+            assert (then["digest"], salts) == (outcome["left"]["digest"], outcome["left"]["salts"])
+    # Between the commit and the end, the file says that old pages may hold salts.
+    assert {outcome["left"]["marked"] for outcome in killed if not _is_old(outcome)} == {1}
+
+
+def _salts(database: Path) -> dict[str, str]:
+    with plain(database) as connection:
+        found = connection.execute("SELECT id, salt FROM identities").fetchall()
+    return {identity_id: salt.hex() for identity_id, salt in found}
 
 
 def _is_old(outcome: dict[str, dict[str, str]]) -> bool:

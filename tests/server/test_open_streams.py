@@ -24,6 +24,7 @@ from sealwire.server.key_service import KeyService
 from sealwire.storage import IdentityState, Transaction
 from sealwire.v1.identity_pb2 import (
     IDENTITY_STATE_SUSPENDED,
+    EraseIdentityRequest,
     RemoveIdentityRequest,
     UpdateIdentityRequest,
 )
@@ -124,6 +125,9 @@ ENDINGS: dict[str, Callable[[Scene], object]] = {
     ),
     "the identity is suspended": lambda scene: scene.identities.UpdateIdentity(
         UpdateIdentityRequest(identity="alice", state=IDENTITY_STATE_SUSPENDED)
+    ),
+    "the identity is erased": lambda scene: scene.identities.EraseIdentity(
+        EraseIdentityRequest(identity="alice")
     ),
     "the identity is removed": lambda scene: scene.identities.RemoveIdentity(
         RemoveIdentityRequest(identity="alice")

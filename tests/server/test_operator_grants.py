@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sealwire.client.errors import ForbiddenError
+from sealwire.v1.permissions_pb2 import VERB_READ
 from tests.server.members import enrol
 from tests.server.processes import operate
 from tests.server.served import Served
@@ -26,6 +27,8 @@ def test_the_operator_reopens_a_namespace_whose_only_grantor_is_gone(own_server:
             heirs.put("payments", "pin", b"0815")
         events = client.identities.get("heir").events
         assert (events[0].kind, events[0].actor) == ("operator.granted", "")
+        (decision,) = heirs.permissions.test([VERB_READ], "payments")
+        assert decision.reason.endswith("or by its operator.")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from sealwire.client import ForbiddenError, UnauthenticatedError
 from sealwire.core.keys import PrivateKey
 from sealwire.storage import Effect, Scope, Verb
-from sealwire.v1 import identity_pb2, keys_pb2, permissions_pb2, records_pb2
+from sealwire.v1 import identity_pb2, keys_pb2, namespaces_pb2, permissions_pb2, records_pb2
 from sealwire.v1.envelope_pb2 import Status
 from sealwire.v1.identity_pb2 import GetIdentityRequest
 from sealwire.v1.keys_pb2 import ListKeysRequest, RevokeKeyRequest
@@ -43,23 +43,6 @@ RECORD_VERBS = ["read", "write", "delete", "list"]
 KEYS = "/sealwire.v1.KeyService"
 IDENTITIES = "/sealwire.v1.IdentityService"
 GRANTS = "/sealwire.v1.PermissionService"
-
-
-@pytest.fixture
-def owner(cast: Cast) -> Actor:
-    return cast.join("owner")
-
-
-@pytest.fixture
-def guest(cast: Cast) -> Actor:
-    return cast.join("guest")
-
-
-@pytest.fixture
-def owned(owner: Actor, namespace: str) -> str:
-    """A namespace of the owner's, with one record."""
-    owner.client.put(namespace, "record", b"value")
-    return namespace
 
 
 # --- verbs
@@ -329,6 +312,7 @@ def _about(namespace: str, name: str, key_id: str) -> dict[str, Message]:
             identity=name, role="admin"
         ),
         f"{IDENTITIES}/RemoveIdentity": identity_pb2.RemoveIdentityRequest(identity=name),
+        f"{IDENTITIES}/EraseIdentity": identity_pb2.EraseIdentityRequest(identity=name),
         f"{IDENTITIES}/CreateInvitation": identity_pb2.CreateInvitationRequest(
             name=name, valid_seconds=60, recover=True
         ),
@@ -446,6 +430,7 @@ NAMING_FIELDS = {
     "GetIdentityRequest.identity",
     "UpdateIdentityRequest.identity",
     "RemoveIdentityRequest.identity",
+    "EraseIdentityRequest.identity",
     "ListKeysRequest.identity",
     "RevokeKeyRequest.public_key_id",
     "RevokeCertificateRequest.public_key_id",
@@ -457,7 +442,10 @@ NAMING_FIELDS = {
 OTHER_FIELDS = {
     *("namespace", "name", "value", "page_size", "page_token", "invitation_id", "token"),
     *("certificate_request", "role", "valid_seconds", "recover", "state", "labels", "serial"),
-    *("expires_at", "group", "verbs", "scope", "effect"),
+    *("expires_at", "group", "verbs", "scope", "effect", "request_id", "version", "versions"),
+    *("if_version", "ttl_seconds", "content_type", "records", "conditions", "operations"),
+    *("prefix", "one_level", "show_deleted", "from_revision", "under", "sealed_names"),
+    *("keep_versions", "keep_seconds"),
 }
 
 
@@ -465,7 +453,7 @@ OTHER_FIELDS = {
 def test_no_field_of_a_request_says_who_asks() -> None:
     fields = {
         f"{message.name}.{field.name}"
-        for file in (records_pb2, identity_pb2, keys_pb2, permissions_pb2)
+        for file in (records_pb2, namespaces_pb2, identity_pb2, keys_pb2, permissions_pb2)
         for name, message in file.DESCRIPTOR.message_types_by_name.items()
         if name.endswith("Request")
         for field in message.fields

@@ -138,6 +138,22 @@ def test_whoever_recovered_an_identity_may_repeat_it_and_nobody_else(own_cast: C
     assert refusal(house, invitation, key=first.key, tls=lasting) == UNAUTHENTICATED
 
 
+# case 17
+@both
+def test_what_any_former_key_invited_to_is_worth_nothing_after_a_recovery(
+    cast: Cast, name: str, recover: Recover
+) -> None:
+    admin, first = cast.admin(), cast.join(role="admin")
+    by_first = received(cast.house, first.client.identities.invite(f"{name} 1", role="admin"))
+    second = cast.enter(rotated(first.member))
+    by_second = received(cast.house, second.client.identities.invite(f"{name} 2"))
+    by_another = received(cast.house, admin.client.identities.invite(f"{name} 3"))
+    enrol(recover(cast, admin, first.name), clock=cast.house.clock)
+    for invitation in (by_first, by_second):
+        assert refusal(cast.house, invitation) == UNAUTHENTICATED
+    assert enrol(by_another, clock=cast.house.clock).identity.name == f"{name} 3"
+
+
 def test_of_several_invitations_to_recover_one_is_used(cast: Cast) -> None:
     admin, lost, other = cast.admin(), cast.join(), cast.join()
     unused = [by_an_admin(cast, admin, lost.name), recovery(cast.house, lost.key_id)]

@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
-import pty
 import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,9 +20,16 @@ from sealwire.v1.records_pb2 import PutRecordRequest
 from tests.server.cast import Actor, outcome
 from tests.server.keyring import rotated, serial
 from tests.server.members import Member, enrol, invite
-from tests.server.processes import PATIENCE, PROGRAM, ServerProcess, init, operate
+from tests.server.processes import (
+    ServerProcess,
+    begin,
+    init,
+    operate,
+    operate_at_terminal,
+)
 from tests.server.restoring import ahead, back_up, put_back, take_up
 from tests.server.wire import PUT, UNAUTHENTICATED, wire_of
+from tests.support.programs import PATIENCE
 
 NAMESPACE = "team/x"
 REFUSED = "UNAUTHENTICATED"
@@ -137,6 +141,12 @@ ENDINGS: dict[str, tuple[Act, Callable[[Scene], str], str, str]] = {
         REFUSED,
         "bob: removed",
     ),
+    "an erasure": (
+        lambda scene: scene.root.client.identities.erase("bob"),
+        read,
+        REFUSED,
+        "bob: erased",
+    ),
     "a grant taken back": (
         lambda scene: scene.root.ungrant(scene.bob, "read", NAMESPACE),
         read,
@@ -174,6 +184,27 @@ def test_what_ended_since_the_backup_has_ended_in_it(
     assert f"  {phrase}\n" in done.out
     with company.served() as scene:
         assert look(scene) == wanted
+        assert scene.root.client.get(NAMESPACE, "record").value == b"before"
+
+
+# case 98
+def test_an_erased_identitys_salt_that_came_back_is_destroyed_again(company: Company) -> None:
+    """With the database, by `restored`; without, by the next start."""
+    salts, mirror = company.directory / "salts", company.directory.with_name("salts.copy")
+    bobs = salts / company.bob.identity.id
+    shutil.copytree(salts, mirror)
+    with company.served() as scene:
+        scene.root.client.identities.erase("bob")
+        assert not bobs.exists()
+    company.put_back()
+    shutil.copytree(mirror, salts, dirs_exist_ok=True)
+    assert bobs.exists()
+    assert take_up(company.directory).code == 0
+    assert not bobs.exists()
+    shutil.copytree(mirror, salts, dirs_exist_ok=True)
+    with company.served() as scene:
+        assert not bobs.exists()
+        assert read(scene) == REFUSED
         assert scene.root.client.get(NAMESPACE, "record").value == b"before"
 
 
@@ -263,19 +294,9 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(company: Company) ->
 @pytest.mark.parametrize(("typed", "code"), [(b"n\n", 130), (b"y\n", 0)])
 def test_on_a_terminal_it_asks(company: Company, typed: bytes, code: int) -> None:
     directory = older(company)
-    leader, follower = pty.openpty()
-    with os.fdopen(leader, "wb", buffering=0) as person:
-        person.write(typed)
-        done = subprocess.run(
-            [PROGRAM, "restored", directory],
-            stdin=follower,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        os.close(follower)
-    assert done.returncode == code
-    assert b"what was given since then is lost. Go on? [y/N]" in done.stdout + done.stderr
+    done = operate_at_terminal(typed, "restored", directory)
+    assert done.code == code
+    assert "what was given since then is lost. Go on? [y/N]" in done.out + done.err
     again = operate("restored", directory)  # which has nothing to ask, if it was done
     assert (again.code == 0) == (code == 0)
 
@@ -288,7 +309,7 @@ def test_killed_before_its_commit_it_has_changed_no_right_and_is_finished_by_ano
     with contextlib.closing(sqlite3.connect(directory / "sealwire.db")) as database:
         database.execute("PRAGMA journal_mode = wal")
         database.execute("BEGIN IMMEDIATE")
-        with subprocess.Popen([PROGRAM, "restored", directory, "--yes"]) as process:
+        with begin("restored", directory, "--yes") as process:
             deadline = time.monotonic() + PATIENCE
             while list((directory / "replay").iterdir()):
                 assert time.monotonic() < deadline

@@ -11,7 +11,7 @@ import pytest
 from sealwire.core.clock import system_clock
 from sealwire.core.errors import MalformedError
 from sealwire.core.keys import PrivateKey
-from sealwire.server.authorization import claim
+from sealwire.server.claims import claim
 from sealwire.server.deployment import init_deployment
 from sealwire.server.invitations import open_store
 from sealwire.server.rights import Rights, RightsView

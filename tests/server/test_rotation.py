@@ -155,8 +155,8 @@ def sealed_to(house: Served, namespace: str, name: str) -> PublicKey:
     """Return the key that a stored record says it is sealed to."""
     database = sqlite3.connect(house.deployment.database)
     found = database.execute(
-        "SELECT blob FROM records JOIN namespaces ON namespaces.id = namespace_id"
-        " WHERE namespaces.name = ? AND records.name = ?",
+        "SELECT blob FROM record_versions AS v JOIN namespaces ON namespaces.id = namespace_id"
+        " WHERE namespaces.name = ? AND v.name = ? ORDER BY v.version DESC",
         (namespace, name),
     )
     (blob,) = found.fetchone()

@@ -17,9 +17,10 @@ import pytest
 
 from sealwire.client import AsyncClient, TransportError
 from tests.server.members import Member, enrol, invite
-from tests.server.processes import PATIENCE, ServerProcess
+from tests.server.processes import ServerProcess
 from tests.support.event_loops import LoopThread
 from tests.support.http2 import Http2Client, client_context, tls_connection
+from tests.support.programs import PATIENCE
 
 WRITERS = 8
 NONCE_RECORD_BYTES = 40

@@ -6,12 +6,9 @@ import base64
 import dataclasses
 import fcntl
 import os
-import pty
 import re
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,30 +22,10 @@ from sealwire.core.keys import PrivateKey, PublicKey
 from sealwire.core.successions import MAX_SUCCESSIONS, follow
 from sealwire.server.deployment import Deployment, load_deployment
 from sealwire.server.signing_key_rotation import rotate_signing_key
+from tests.server.dying import is_killed
 from tests.server.members import enrol, invite
-from tests.server.processes import PATIENCE, PROGRAM, ServerProcess, operate
+from tests.server.processes import ServerProcess, operate, operate_at_terminal
 
-# Ends itself, as kill -9 would, before it touches the deployment for the n-th time.
-KILLED = """\
-import os, sys
-from pathlib import Path
-from sealwire.core.clock import system_clock
-from sealwire.server.signing_key_rotation import rotate_signing_key
-
-directory, left = sys.argv[1], int(sys.argv[2])
-changes = {"os.rename", "os.link", "os.remove"}
-
-def watch(event, arguments):
-    global left
-    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-    if (writes or event in changes) and str(arguments[0]).startswith(directory):
-        if left == 0:
-            os._exit(9)
-        left -= 1
-
-sys.addaudithook(watch)
-rotate_signing_key(Path(directory), clock=system_clock, random=os.urandom)
-"""
 MANY = 100
 
 
@@ -140,26 +117,13 @@ def test_of_a_long_chain_the_oldest_statements_are_dropped(
             followed(deployment, forgotten)
 
 
-def killed_before_change(directory: Path, number: int) -> bool:
-    """Rotate, and tell whether it was killed before that change to the deployment."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, directory, str(number)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode in {0, 9}, done.stderr
-    return done.returncode == 9
-
-
 def test_killed_before_any_change_it_leaves_a_key_and_the_chain_that_ends_with_it(  # case 70, 88
     directory: Path, first: PrivateKey, tmp_path: Path
 ) -> None:
     rotated = []
     for number in range(MANY):
         copy = Path(shutil.copytree(directory, tmp_path / f"killed-{number}"))
-        killed = killed_before_change(copy, number)
+        killed = is_killed(copy, "signing-key", "rotate", copy, "--yes", at=number)
         deployment = load_deployment(copy)
         key = deployment.signing_key
         rotated.append(key != first)
@@ -291,16 +255,9 @@ def test_the_command_says_what_is_to_be_done_next(directory: Path, first: Privat
 
 def test_without_anybody_to_ask_the_command_does_nothing(directory: Path) -> None:
     before = contents(directory)
-    done = subprocess.run(
-        [PROGRAM, "signing-key", "rotate", directory],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "add --yes" in done.stderr
+    done = operate("signing-key", "rotate", directory)
+    assert (done.code, done.out) == (1, "")
+    assert "add --yes" in done.err
     assert contents(directory) == before
 
 
@@ -308,20 +265,8 @@ def test_without_anybody_to_ask_the_command_does_nothing(directory: Path) -> Non
 def test_on_a_terminal_the_command_asks(
     directory: Path, first: PrivateKey, typed: bytes, code: int
 ) -> None:
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, typed)
-        done = subprocess.run(
-            [PROGRAM, "signing-key", "rotate", directory],
-            stdin=theirs,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    assert done.returncode == code
+    done = operate_at_terminal(typed, "signing-key", "rotate", directory)
+    assert done.code == code
     assert (load_deployment(directory).signing_key != first) == (code == 0)
 
 

@@ -156,8 +156,8 @@ def test_an_identity_that_was_written_into_the_database_does_not_exist(
 ) -> None:
     key = new_key()
     tampering.write(
-        "INSERT INTO identities (id, name, role, salt, created_at, tag)"
-        " SELECT 'eve', 'eve', 'admin', zeroblob(32), created_at, tag FROM identities"
+        "INSERT INTO identities (id, name, role, created_at, tag)"
+        " SELECT 'eve', 'eve', 'admin', created_at, tag FROM identities"
         " WHERE id = {admin_id}"
     )
     tampering.write(

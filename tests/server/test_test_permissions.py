@@ -15,23 +15,6 @@ TEST = "/sealwire.v1.PermissionService/TestPermissions"
 DENIED, MISSING = "PERMISSION_DENIED", "NOT_FOUND"
 
 
-@pytest.fixture
-def owner(cast: Cast) -> Actor:
-    return cast.join("owner")
-
-
-@pytest.fixture
-def guest(cast: Cast) -> Actor:
-    return cast.join("guest")
-
-
-@pytest.fixture
-def owned(owner: Actor, namespace: str) -> str:
-    """A namespace of the owner's, with one record."""
-    owner.client.put(namespace, "record", b"value")
-    return namespace
-
-
 def why(asker: Actor, who: Actor, verb: str, namespace: str) -> Decision:
     """Return the decision on one verb."""
     permissions = asker.client.permissions

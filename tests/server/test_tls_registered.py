@@ -51,7 +51,7 @@ def test_a_binding_that_is_no_text_is_refused(tmp_path: Path, value: str) -> Non
 def assert_refused(tmp_path: Path, value: str, sentence: str) -> None:
     text = render_config(SETTINGS).replace('client_certificates = "strict"', "")
     path = tmp_path / FILE_NAME
-    path.write_text(f"{text}\nclient_certificates = {value}\n", encoding="utf-8")
+    path.write_text(f"client_certificates = {value}\n{text}", encoding="utf-8")
     with pytest.raises(ConfigurationError) as refused:
         read_config(path)
     assert str(refused.value) == f"{path}: {sentence}"

@@ -12,67 +12,76 @@ import pytest
 from sealwire.client import RemoteError
 from sealwire.core.errors import Code
 from sealwire.interceptors import Call
-from sealwire.server.authorization import Authorization, claim
+from sealwire.server.authorization import Authorization
+from sealwire.server.claims import claim
 from sealwire.server.guard import Guard
 from sealwire.storage import Namespace, Transaction
-from sealwire.v1.records_pb2 import (
-    DeleteRecordRequest,
-    DeleteRecordResponse,
-    GetRecordRequest,
-    GetRecordResponse,
-    ListRecordsRequest,
-    ListRecordsResponse,
-    PutRecordRequest,
-    PutRecordResponse,
+from sealwire.v1.namespaces_pb2 import (
+    CreateNamespaceRequest,
+    CreateNamespaceResponse,
+    GetNamespaceRequest,
+    GetNamespaceResponse,
+    ListNamespacesRequest,
+    ListNamespacesResponse,
+    UpdateNamespaceRequest,
+    UpdateNamespaceResponse,
 )
-from sealwire.v1.records_pb2_grpc import (
-    RecordServiceServicer,
-    RecordServiceStub,
-    add_RecordServiceServicer_to_server,
+from sealwire.v1.namespaces_pb2_grpc import (
+    NamespaceServiceServicer,
+    NamespaceServiceStub,
+    add_NamespaceServiceServicer_to_server,
 )
 from tests.server.guarded import GuardedHouse, guarded_house
 from tests.support.event_loops import LoopThread
 
 
 @dataclass(frozen=True, slots=True)
-class Careless(RecordServiceServicer):
+class Careless(NamespaceServiceServicer):
     """Four ways to get it wrong. The caller holds every verb, so no right is missing."""
 
     guard: Guard
 
-    async def PutRecord(self, request: PutRecordRequest, call: Call) -> PutRecordResponse:
+    async def CreateNamespace(
+        self, request: CreateNamespaceRequest, call: Call
+    ) -> CreateNamespaceResponse:
         """Go to the store before anything was decided."""
 
         def unit(auth: Authorization) -> Namespace:
             owner_id = auth.caller.identity.id
-            return auth.tx.namespaces.create(request.namespace, owner_id=owner_id, now=auth.now)
+            return auth.tx.namespaces.create(request.name, owner_id=owner_id, now=auth.now)
 
         await self.guard.write(call, unit)
-        return PutRecordResponse()
+        return CreateNamespaceResponse()
 
-    async def GetRecord(self, request: GetRecordRequest, call: Call) -> GetRecordResponse:
+    async def GetNamespace(self, request: GetNamespaceRequest, call: Call) -> GetNamespaceResponse:
         """Decide by another rule than the method's."""
 
         def unit(auth: Authorization) -> None:
             auth.enrolled()
-            auth.tx.namespaces.find(request.namespace)
+            auth.tx.namespaces.find(request.name)
 
         await self.guard.read(call, unit)
-        return GetRecordResponse()
+        return GetNamespaceResponse()
 
-    async def ListRecords(self, _request: ListRecordsRequest, call: Call) -> ListRecordsResponse:
+    async def ListNamespaces(
+        self, _request: ListNamespacesRequest, call: Call
+    ) -> ListNamespacesResponse:
         """Decide nothing, and answer."""
         await self.guard.read(call, lambda auth: auth.caller)
-        return ListRecordsResponse()
+        return ListNamespacesResponse()
 
-    async def DeleteRecord(self, request: DeleteRecordRequest, call: Call) -> DeleteRecordResponse:
+    async def UpdateNamespace(
+        self, request: UpdateNamespaceRequest, call: Call
+    ) -> UpdateNamespaceResponse:
         """Take the way of those who have no identity yet."""
 
         def unit(tx: Transaction) -> Namespace:
-            return tx.namespaces.create(request.namespace, owner_id=request.name, now=0)
+            found = tx.identities.find_by_key(call.caller.public_key.key_id)
+            assert found is not None
+            return tx.namespaces.create(request.name, owner_id=found[0].id, now=0)
 
         await self.guard.enrol(call, unit)
-        return DeleteRecordResponse()
+        return UpdateNamespaceResponse()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,8 @@ class Scene:
     """A careless server, and somebody with every right in the namespace."""
 
     house: GuardedHouse
-    stub: RecordServiceStub
+    stub: NamespaceServiceStub
     namespace: str
-    owner_id: str
 
     @property
     def state(self) -> tuple[object, ...]:
@@ -101,11 +109,11 @@ def scene(tmp_path: Path, loop: LoopThread) -> Iterator[Scene]:
         )
         service = Careless(house.guard)
         with (
-            house.serving(lambda server: add_RecordServiceServicer_to_server(service, server)),
+            house.serving(lambda server: add_NamespaceServiceServicer_to_server(service, server)),
             house.channel(client.tls) as channel,
         ):
-            stub = RecordServiceStub(house.signing_channel(channel, client))
-            yield Scene(house, stub, "made", row.id)
+            stub = NamespaceServiceStub(house.signing_channel(channel, client))
+            yield Scene(house, stub, "made")
 
 
 # case 59
@@ -114,7 +122,7 @@ def test_a_handler_that_goes_to_the_store_undecided_fails_and_changes_nothing(
 ) -> None:
     before = scene.state
     with pytest.raises(RemoteError) as failure:
-        scene.stub.PutRecord(PutRecordRequest(namespace=scene.namespace, name="r"))
+        scene.stub.CreateNamespace(CreateNamespaceRequest(name=scene.namespace))
     assert failure.value.code == Code.INTERNAL
     assert "permission" not in str(failure.value)  # which is told to the operator
     assert scene.state == before == (False, before[1])
@@ -124,7 +132,7 @@ def test_a_handler_that_goes_to_the_store_undecided_fails_and_changes_nothing(
 # case 59
 def test_a_handler_that_decides_by_another_rule_than_its_methods_is_refused(scene: Scene) -> None:
     with pytest.raises(RemoteError) as failure:
-        scene.stub.GetRecord(GetRecordRequest(namespace=scene.namespace, name="r"))
+        scene.stub.GetNamespace(GetNamespaceRequest(name=scene.namespace))
     assert failure.value.code == Code.PERMISSION_DENIED
 
 
@@ -133,7 +141,7 @@ def test_a_handler_that_answers_undecided_fails(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(RemoteError) as failure:
-        scene.stub.ListRecords(ListRecordsRequest(namespace=scene.namespace))
+        scene.stub.ListNamespaces(ListNamespacesRequest(under=scene.namespace))
     assert failure.value.code == Code.INTERNAL
 
 
@@ -143,6 +151,6 @@ def test_a_handler_that_goes_by_an_invitation_where_there_is_none_fails_and_chan
 ) -> None:
     before = scene.state
     with pytest.raises(RemoteError) as failure:
-        scene.stub.DeleteRecord(DeleteRecordRequest(namespace="made", name=scene.owner_id))
+        scene.stub.UpdateNamespace(UpdateNamespaceRequest(name=scene.namespace))
     assert failure.value.code == Code.INTERNAL
     assert scene.state == before

@@ -16,7 +16,9 @@ from sealwire.core.responses import (
     PRESENTED_KEY_METADATA_KEY,
     STATUS_METADATA_KEY,
     open_response,
+    open_stream_response,
 )
+from sealwire.core.streams import StreamChain
 from sealwire.v1.envelope_pb2 import ResponseStatement, SignedMessage, Status
 from tests.server.members import TIMEOUT, Member
 from tests.support.rpc_errors import failed_call
@@ -68,6 +70,24 @@ class Wire:
         statement = self._open(path, message, answer)
         assert statement.HasField("body")
         return statement
+
+    def first(self, path: str, message: SignedMessage) -> ResponseStatement:
+        """Ask for a stream of answers; return the first, or the status that it ended with."""
+        receive: grpc.UnaryStreamMultiCallable[bytes, bytes] = self.channel.unary_stream(path)
+        answers = receive(message.SerializeToString(), timeout=TIMEOUT)
+        try:
+            data = next(answers)
+        except grpc.RpcError as error:
+            data = _trailing_status(error)
+        finally:
+            answers.cancel()
+        return open_stream_response(
+            data,
+            server_key=self.server.public_key,
+            method=path,
+            request_digests={digest(message.payload)},
+            chain=StreamChain(),
+        )
 
     def refusal(
         self, path: str, message: SignedMessage | bytes, *, presented: bytes | None = None

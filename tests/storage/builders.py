@@ -13,13 +13,17 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealwire.core.keys import PrivateKey
 from sealwire.storage import (
+    DEFAULT_KEEP_VERSIONS,
     AuthorityJournal,
     Namespace,
     NewIdentity,
+    NewRecord,
     RootKeys,
+    SaltDirectory,
     Store,
     Transaction,
     create_database,
+    upgrade,
 )
 from tests.core.builders import RepeatableRandom
 
@@ -35,7 +39,7 @@ def private_key(number: int) -> PrivateKey:
 def root_keys(number: int = 0x20, *, version: int = 1) -> RootKeys:
     """Return a set of one root key, which follows from `number`."""
     key = X25519PrivateKey.from_private_bytes(bytes([number]) * 32)
-    return RootKeys({version: key}, current=version)
+    return RootKeys({version: key})
 
 
 ROOT_KEYS: Final = root_keys()
@@ -57,12 +61,23 @@ class Seconds:
 def create(path: Path, *, roots: RootKeys = ROOT_KEYS, deployment_id: str = DEPLOYMENT) -> Path:
     """Create an empty database, and return its path."""
     create_database(path, deployment_id=deployment_id, root_keys=roots)
+    salts_of(path).make()
     return path
 
 
 def journal_of(path: Path) -> Path:
     """Return where a database's journal is."""
     return path.with_suffix(".journal")
+
+
+def salts_of(path: Path) -> SaltDirectory:
+    """Return where the salts are that belong to a database, and to all copies beside it."""
+    return SaltDirectory(path.with_name("salts"))
+
+
+def migrate(path: Path, *, roots: RootKeys = ROOT_KEYS) -> None:
+    """Bring a database to this version's schema."""
+    upgrade(path, root_keys=roots, salts=salts_of(path))
 
 
 @contextlib.contextmanager
@@ -72,6 +87,7 @@ def opened(path: Path, *, roots: RootKeys = ROOT_KEYS, seed: str = "store") -> I
         path,
         root_keys=roots,
         journal=AuthorityJournal(journal_of(path), lambda: NOW),
+        salts=salts_of(path),
         random=RepeatableRandom(seed),
         monotonic=Seconds(),
     )
@@ -93,13 +109,28 @@ def plain(path: Path) -> Iterator[sqlite3.Connection]:
 
 def namespace_of(store: Store, owner: PrivateKey, name: str) -> Namespace:
     """Enrol `owner`, under the name of its key, unless it is; and make a namespace of its own."""
+    return store.write_blocking(
+        lambda tx: tx.namespaces.create(name, owner_id=enrolled(tx, owner), now=NOW)
+    )
 
-    def unit(tx: Transaction) -> Namespace:
-        known = tx.identities.find_by_key(owner.public_key.key_id)
-        identity = known[0] if known else tx.identities.create(new_identity(owner), NOW)
-        return tx.namespaces.create(name, owner_id=identity.id, now=NOW)
 
-    return store.write_blocking(unit)
+def sealed_namespace_of(store: Store, owner: PrivateKey, name: str) -> Namespace:
+    """Do as `namespace_of`; names of records are sealed in it."""
+    return store.write_blocking(
+        lambda tx: tx.namespaces.create_with_sealed_names(
+            name,
+            owner_id=enrolled(tx, owner),
+            now=NOW,
+            keep_versions=DEFAULT_KEEP_VERSIONS,
+            keep_ms=0,
+        )
+    )
+
+
+def enrolled(tx: Transaction, owner: PrivateKey) -> str:
+    """Return the id of the identity of a key, which is made unless it is there."""
+    known = tx.identities.find_by_key(owner.public_key.key_id)
+    return (known[0] if known else tx.identities.create(new_identity(owner), NOW)).id
 
 
 def new_identity(key: PrivateKey) -> NewIdentity:
@@ -109,31 +140,32 @@ def new_identity(key: PrivateKey) -> NewIdentity:
 
 def put(store: Store, namespace: Namespace, name: str, value: bytes) -> int:
     """Put a value, and return its version."""
-    return store.write_blocking(
-        lambda tx: tx.records.put(namespace, name, value=value, now=NOW).version
-    )
+    new = NewRecord(name, value)
+    return store.write_blocking(lambda tx: tx.records.put(namespace, new, now=NOW)[0].version)
 
 
 def get(store: Store, namespace: Namespace, name: str) -> bytes | None:
     """Return a record's value, or None if there is no such record."""
-    found = store.read_blocking(lambda tx: tx.records.get(namespace, name))
+    found = store.read_blocking(lambda tx: tx.records.get(namespace, name, now=NOW))
     return found[1] if found else None
 
 
 def blob(path: Path, name: str) -> bytes:
-    """Return what the file holds for the record of this name, in whatever namespace."""
+    """Return the newest that the file holds for the record of this name, in whatever namespace."""
     with plain(path) as connection:
         (stored,) = connection.execute(
-            "SELECT blob FROM records WHERE name = ?", (name,)
+            "SELECT blob FROM record_versions WHERE name = ? ORDER BY version DESC", (name,)
         ).fetchone()
     return bytes(stored)
 
 
 def replace_blob(path: Path, name: str, stored: bytes) -> None:
-    """Put other bytes in the place of a record's sealed ones."""
+    """Put other bytes in the place of the newest that are sealed for a record."""
     with plain(path) as connection:
         changed = connection.execute(
-            "UPDATE records SET blob = ? WHERE name = ?", (stored, name)
+            "UPDATE record_versions SET blob = :blob WHERE name = :name AND version ="
+            " (SELECT max(version) FROM record_versions WHERE name = :name)",
+            {"blob": stored, "name": name},
         ).rowcount
     assert changed == 1
 
@@ -144,8 +176,9 @@ def files(directory: Path) -> dict[str, bytes]:
     That is the index that its processes share (-shm), and a log (-wal) with nothing in it.
     """
     return {
-        path.name: path.read_bytes()
-        for path in sorted(directory.iterdir())
-        if not path.name.endswith("-shm")
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+        and not path.name.endswith("-shm")
         and not (path.name.endswith("-wal") and path.stat().st_size == 0)
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sealwire.core.errors import ConfigurationError
-from sealwire.storage import Namespace, Store, back_up, current_revision, upgrade
+from sealwire.storage import Namespace, Store, back_up, current_revision
 from tests.storage.builders import (
     ALICE,
     ROOT_KEYS,
@@ -21,6 +21,7 @@ from tests.storage.builders import (
     files,
     get,
     journal_of,
+    migrate,
     namespace_of,
     opened,
     plain,
@@ -97,8 +98,8 @@ def test_what_is_written_during_a_backup_is_in_the_database_and_not_in_the_backu
     assert calls[-1][0] == calls[-1][1]
     assert get(store, filled, "000") == b"newer %d" % len(calls)
     with plain(tmp_path / "copy.db") as connection:
-        assert connection.execute("SELECT count(*) FROM records").fetchone() == (RECORDS,)
-        assert connection.execute("SELECT max(version) FROM records").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM record_versions").fetchone() == (RECORDS,)
+        assert connection.execute("SELECT max(version) FROM record_versions").fetchone() == (1,)
 
 
 def test_a_backup_knows_as_much_as_the_database_did(
@@ -174,9 +175,9 @@ def test_with_other_root_keys_no_backup_is_made(
 def test_a_database_that_waits_for_its_upgrade_can_be_backed_up(tmp_path: Path) -> None:
     first = FirstDatabase(tmp_path / "first.db").create()
     copy = copied(first, tmp_path / "copy.db")
-    upgrade(first, root_keys=ROOT_KEYS)
+    migrate(first)
     assert current_revision(copy) == "0001"
-    upgrade(copy, root_keys=ROOT_KEYS)
+    migrate(copy)
     with opened(copy) as store:
         assert store.read_blocking(lambda tx: found(tx, "alice")).role == "admin"
 

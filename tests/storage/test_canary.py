@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from sealwire.storage import Namespace, Store, Transaction
-from tests.storage.builders import blob, files, plain, put
+from sealwire.storage import Namespace, NewRecord, Store, Transaction
+from tests.storage.builders import NOW, blob, files, plain, put
 
 CANARY = bytes.fromhex("c0ffee5ea1ed0ddba11dead10ccfeedface5ca1ab1e0b57ac1e0fabacadabba5")
 LARGE = CANARY * 8000  # four chunks, and many pages
@@ -14,14 +15,15 @@ NAME = "march-2027-of-the-canary"
 
 
 def found_in(directory: Path, needle: bytes) -> set[str]:
-    return {path.name for path in directory.iterdir() if needle in path.read_bytes()}
+    return {name for name, data in files(directory).items() if needle in data}
 
 
 def write_overwrite_and_delete(store: Store, namespace: Namespace) -> None:
     for value in (CANARY, LARGE, CANARY + b"again"):
         put(store, namespace, NAME, value)
     put(store, namespace, "short-lived", LARGE)
-    store.write_blocking(lambda tx: tx.records.delete(namespace, "short-lived"))
+    store.write_blocking(lambda tx: tx.records.delete(namespace, "short-lived", now=NOW))
+    store.write_blocking(lambda tx: tx.records.destroy(namespace, NAME, [2], now=NOW))
 
 
 def back_up(database: Path, target: Path) -> None:
@@ -50,7 +52,7 @@ def test_a_refused_unit_leaves_no_value_behind(  # case 66
     put(store, namespace, NAME, b"harmless")
 
     def unit(tx: Transaction) -> None:
-        tx.records.put(namespace, NAME, value=LARGE, now=1)
+        tx.records.put(namespace, NewRecord(NAME, LARGE), now=1)
         raise LookupError("Refused.")
 
     with pytest.raises(LookupError):
@@ -59,12 +61,25 @@ def test_a_refused_unit_leaves_no_value_behind(  # case 66
     assert found_in(database.parent, CANARY) == set()
 
 
-def test_what_was_deleted_is_overwritten_in_the_file(
-    store: Store, namespace: Namespace, database: Path
+def destroyed(tx: Transaction, namespace: Namespace) -> None:
+    tx.records.destroy(namespace, NAME, [1], now=NOW)
+
+
+def outgrown(tx: Transaction, namespace: Namespace) -> None:
+    namespace = tx.namespaces.set_retention(namespace, keep_versions=1, keep_ms=0)
+    tx.records.put(namespace, NewRecord(NAME, b"newer"), now=NOW)
+
+
+@pytest.mark.parametrize("end", [destroyed, outgrown])
+def test_a_version_that_is_gone_is_overwritten_in_the_file(
+    store: Store,
+    namespace: Namespace,
+    database: Path,
+    end: Callable[[Transaction, Namespace], None],
 ) -> None:
     put(store, namespace, NAME, LARGE)
     sealed = blob(database, NAME)
-    store.write_blocking(lambda tx: tx.records.delete(namespace, NAME))
+    store.write_blocking(lambda tx: end(tx, namespace))
     store.close()
     with plain(database) as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()

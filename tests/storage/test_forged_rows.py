@@ -23,6 +23,7 @@ from sealwire.storage import (
     IdentityState,
     KeyState,
     Namespace,
+    NewRecord,
     Scope,
     Store,
     Transaction,
@@ -41,6 +42,7 @@ from tests.storage.builders import (
     private_key,
     put,
     replace_blob,
+    salts_of,
 )
 from tests.storage.changes import INVITATION, LATER, found, grant, key_of, populate
 from tests.storage.tampering import ALICES_ID, BOBS_ID, BOBS_KEY, Look, execute, refused
@@ -115,8 +117,7 @@ ATTACKS = {
         find_bob,
     ),
     "an identity and a key inserted": Attack(
-        "INSERT INTO identities (id, name, role, salt, created_at)"
-        " VALUES ('m', 'mallory', 'admin', zeroblob(32), 0)",
+        "INSERT INTO identities (id, name, role, created_at) VALUES ('m', 'mallory', 'admin', 0)",
         lambda tx: tx.identities.find_by_name("mallory"),
     ),
     "a grant widened to a subtree": Attack(
@@ -196,16 +197,18 @@ def test_nobody_becomes_the_last_admin_by_an_edit(members: Store, database: Path
     assert members.read_blocking(lambda tx: tx.identities.count_admins()) == 0
 
 
-# What a thief with a key of their own, and the whole database, can derive without the root key.
+# What a thief with a key of their own, the whole database and the salts can derive without the root
+# key.
 
 
 def offline_key(database: Path, thief: PrivateKey, *, identity: str) -> HeldKey:
     """Return the identity key of blobs that are an identity's, and sealed to the thief."""
     with plain(database) as connection:
         (root,) = connection.execute("SELECT public_key FROM root_keys").fetchone()
-        (salt,) = connection.execute(
-            "SELECT salt FROM identities WHERE name = ?", (identity,)
+        (identity_id,) = connection.execute(
+            "SELECT id FROM identities WHERE name = ?", (identity,)
         ).fetchone()
+    salt = salts_of(database).read(identity_id)
     secret = crypto_sign_ed25519_sk_to_curve25519(thief.seed + thief.public_key.raw)
     shared = X25519PrivateKey.from_private_bytes(secret).exchange(
         X25519PublicKey.from_public_bytes(root)
@@ -232,7 +235,7 @@ def payroll(members: Store) -> Namespace:
     return namespace
 
 
-def test_whoever_holds_an_identitys_key_and_the_database_needs_no_server(
+def test_whoever_holds_an_identitys_key_its_salt_and_the_database_needs_no_server(
     members: Store, payroll: Namespace, database: Path
 ) -> None:
     """It is why to whose key records are sealed must be nobody's choice but the server's."""
@@ -245,7 +248,7 @@ def test_nothing_is_sealed_to_a_key_that_was_written_into_the_database(
     members: Store, payroll: Namespace, database: Path
 ) -> None:
     give_key(database, "alice", MALLORY.public_key)
-    refused(members, lambda tx: tx.records.put(payroll, "april", value=b"42,000", now=NOW))
+    refused(members, lambda tx: tx.records.put(payroll, NewRecord("april", b"42,000"), now=NOW))
     assert get(members, payroll, "april") is None
     assert read_header(blob(database, "march")).owner == ALICE.public_key
 
@@ -267,7 +270,7 @@ def test_a_blob_that_was_made_without_the_server_does_not_open(
     address = RecordAddress(payroll.name, "march", 1)
     forged = seal(key, b"99,000 a year", address=address, random=RepeatableRandom("forged"))
     replace_blob(database, "march", forged)
-    refused(members, lambda tx: tx.records.get(payroll, "march"))
+    refused(members, lambda tx: tx.records.get(payroll, "march", now=NOW))
 
 
 def test_without_the_key_that_followed_nothing_is_sealed_to_the_one_before(
@@ -281,4 +284,4 @@ def test_without_the_key_that_followed_nothing_is_sealed_to_the_one_before(
     members.write_blocking(rotate)
     put(members, payroll, "april", b"value")
     execute(database, f"DELETE FROM keys WHERE generation = 2 AND identity_id = {ALICES_ID}")
-    refused(members, lambda tx: tx.records.put(payroll, "may", value=b"value", now=NOW))
+    refused(members, lambda tx: tx.records.put(payroll, NewRecord("may", b"value"), now=NOW))

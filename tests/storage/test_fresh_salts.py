@@ -9,10 +9,11 @@ from sealwire.core.derivation import SALT_BYTES
 from sealwire.core.errors import SealError
 from sealwire.core.keys import PublicKey
 from sealwire.core.sealing import RecordAddress, read_header
-from sealwire.storage import Namespace, Store
+from sealwire.storage import Namespace, SaltDirectory, Store
 from sealwire.storage.barrier import SealingBarrier
 from sealwire.storage.key_cache import KeyCache
-from tests.storage.builders import ALICE, BOB, DEPLOYMENT, ROOT_KEYS, Seconds, blob, put
+from sealwire.storage.root_keyring import RootKeyring
+from tests.storage.builders import ALICE, BOB, DEPLOYMENT, ROOT_KEYS, Seconds, blob, plain, put
 
 ADDRESS = RecordAddress("team/payroll", "march", 1)
 SEALS = 20_000
@@ -28,8 +29,9 @@ class OneSalt:
 
 
 @pytest.fixture
-def barrier() -> SealingBarrier:
-    return SealingBarrier(ROOT_KEYS, DEPLOYMENT, KeyCache(monotonic=Seconds()), os.urandom)
+def barrier(tmp_path: Path) -> SealingBarrier:
+    roots, cache = RootKeyring.of(ROOT_KEYS), KeyCache(monotonic=Seconds())
+    return SealingBarrier(roots, DEPLOYMENT, cache, os.urandom, SaltDirectory(tmp_path))
 
 
 def seal(barrier: SealingBarrier) -> bytes:
@@ -64,13 +66,14 @@ def test_each_put_draws_a_fresh_salt(  # case 67
     assert len(salts) == 100
 
 
-def test_a_record_made_anew_at_version_1_gets_another_key(  # case 67
+def test_a_version_that_is_sealed_at_the_place_of_one_that_is_gone_gets_another_key(  # case 67
     store: Store, namespace: Namespace, database: Path
 ) -> None:
     put(store, namespace, "march", b"value")
     first = read_header(blob(database, "march"))
-    store.write_blocking(lambda tx: tx.records.delete(namespace, "march"))
-    put(store, namespace, "march", b"value")
+    with plain(database) as connection:  # as if all of the record had been forgotten since
+        connection.execute("DELETE FROM record_versions")
+    assert put(store, namespace, "march", b"value") == 1
     second = read_header(blob(database, "march"))
     assert first.owner == second.owner
     assert first.commitment != second.commitment

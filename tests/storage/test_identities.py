@@ -8,7 +8,7 @@ import sqlalchemy.exc
 
 from sealwire.core.errors import AlreadyExistsError, SealError
 from sealwire.storage import Namespace, NewIdentity, Store
-from tests.storage.builders import ALICE, BOB, NOW, get, opened, plain, put
+from tests.storage.builders import ALICE, BOB, NOW, get, opened, plain, put, salts_of
 
 ALICES = NewIdentity("alice", "member", ALICE.public_key)
 
@@ -51,8 +51,8 @@ def test_no_two_identities_share_a_salt(store: Store, database: Path) -> None:
     store.write_blocking(lambda tx: tx.identities.create(ALICES, NOW))
     bobs = NewIdentity("bob", "member", BOB.public_key)
     store.write_blocking(lambda tx: tx.identities.create(bobs, NOW))
-    with plain(database) as connection:
-        salts = {salt for (salt,) in connection.execute("SELECT salt FROM identities")}
+    kept = salts_of(database)
+    salts = {kept.read(identity_id) for identity_id in kept.names()}
     assert len(salts) == 2
     assert all(len(salt) == 32 for salt in salts)
 
@@ -80,10 +80,11 @@ def test_without_its_salt_nothing_of_an_identity_opens(
 ) -> None:
     put(store, namespace, "march", b"value")
     store.close()
-    with plain(database) as connection:
-        connection.execute("UPDATE identities SET salt = zeroblob(32)")
-    with opened(database) as again, pytest.raises(SealError):
-        get(again, namespace, "march")
+    (salt,) = salts_of(database).path.iterdir()
+    for damage in (lambda: salt.write_bytes(bytes(32)), lambda: salt.write_bytes(b""), salt.unlink):
+        damage()
+        with opened(database) as again, pytest.raises(SealError):
+            get(again, namespace, "march")
 
 
 def test_a_namespace_is_found_by_exactly_its_name(store: Store, namespace: Namespace) -> None:

@@ -18,7 +18,17 @@ import pytest
 from sealwire.core.errors import ConfigurationError, UnavailableError
 from sealwire.storage import AuthorityJournal, IdentityState, JournalLine, Store, Transaction
 from sealwire.storage.journal_lines import encode
-from tests.storage.builders import ALICE, NOW, get, journal_of, namespace_of, opened, plain, put
+from tests.storage.builders import (
+    ALICE,
+    NOW,
+    get,
+    journal_of,
+    namespace_of,
+    opened,
+    plain,
+    put,
+    salts_of,
+)
 from tests.storage.changes import found, populate, sequence
 
 PATIENCE_SECONDS = 60
@@ -219,6 +229,7 @@ def test_a_crash_between_the_commit_and_the_line_loses_neither(
         await_commit(database, before + 1)
         for path in (database, database.with_name("sealwire.db-wal"), journal_of(database)):
             shutil.copyfile(path, left / path.name)
+        shutil.copytree(salts_of(database).path, salts_of(left / database.name).path)
     thread.join(PATIENCE_SECONDS)
     assert lines(left / database.name)[-1]["sequence"] == before
     with opened(left / database.name) as again:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from sealwire.core.errors import OverloadedError, SealError, UnavailableError
+from sealwire.core.errors import ErasedError, OverloadedError, SealError, UnavailableError
 from sealwire.core.sealing import IdentityKey
 from sealwire.storage.key_cache import KeyCache
 from tests.storage.builders import ALICE, BOB, Seconds
@@ -176,6 +176,46 @@ def test_a_derivation_that_fails_leaves_no_key_and_no_slot_behind(
     for name in "ab":
         assert read(cache, derivation, name) == name.encode() * KEY_BYTES
     assert derivation.found == [bytes(KEY_BYTES)] * 2
+
+
+def test_a_forgotten_identitys_keys_are_wiped_at_once_and_no_other_ones(
+    cache: KeyCache, derivation: Derivation
+) -> None:
+    with borrow(cache, derivation, "a") as key:
+        secret = key.secret
+    read(cache, derivation, "b")
+    cache.forget("a")
+    with pytest.raises(ValueError, match="released"):
+        bytes(secret)
+    assert read(cache, derivation, "b") == b"b" * KEY_BYTES
+    assert derivation.calls == ["a", "b"]
+
+
+def test_a_forgotten_key_that_is_being_read_is_wiped_when_it_is_given_back(
+    cache: KeyCache, derivation: Derivation
+) -> None:
+    with borrow(cache, derivation, "a") as key:
+        secret = key.secret
+        cache.forget("a")
+        assert bytes(secret) == b"a" * KEY_BYTES
+    with pytest.raises(ValueError, match="released"):
+        bytes(secret)
+    for name in "bc":
+        read(cache, derivation, name)
+    assert derivation.found == [bytes(KEY_BYTES)] * 3
+
+
+def test_a_forgotten_identitys_key_is_not_derived_again_even_if_it_could_be(
+    cache: KeyCache, derivation: Derivation, clock: Seconds
+) -> None:
+    """As by a reader whose snapshot is older than the erasure."""
+    cache.forget("a")
+    for _ in range(2):
+        with pytest.raises(ErasedError), borrow(cache, derivation, "a"):
+            pass
+        clock.now += 61
+        cache.expire()
+    assert derivation.calls == []
 
 
 def test_closing_wipes_every_key_and_lends_none_any_more(

@@ -20,6 +20,7 @@ from tests.storage.builders import (
     plain,
     put,
     replace_blob,
+    salts_of,
 )
 
 OTHER_DEPLOYMENT = "22222222-2222-4222-8222-222222222222"
@@ -75,21 +76,20 @@ def as_stored(database: Path) -> Namespace:
     """Return the namespace of the only record as the file has it, whether its tag fits or not."""
     with plain(database) as connection:
         found = connection.execute(
-            "SELECT id, namespaces.name, owner_id FROM records JOIN namespaces ON id = namespace_id"
+            "SELECT id, namespaces.name, owner_id, namespaces.created_at FROM record_versions"
+            " JOIN namespaces ON id = namespace_id"
         ).fetchone()
     return Namespace(*found)
 
 
 EDITS = {
-    "another version": "UPDATE records SET version = 2",
-    "another namespace": "UPDATE records SET namespace_id = 2",
+    "another version": "UPDATE record_versions SET version = 2",
+    "another namespace": "UPDATE record_versions SET namespace_id = 2",
     "a namespace renamed": "UPDATE namespaces SET name = 'team/bonus' WHERE id = 1",
     "a namespace given away": "UPDATE namespaces SET owner_id = (SELECT owner_id FROM namespaces"
     " WHERE id = 2) WHERE id = 1",
     "a key given away": "UPDATE keys SET generation = rowid + 1, identity_id = (SELECT owner_id"
     " FROM namespaces WHERE id = 2)",
-    "salts exchanged": "UPDATE identities SET salt = (SELECT other.salt FROM identities AS other"
-    " WHERE other.id <> identities.id)",
     "another deployment id": "UPDATE deployment SET id = '22222222-2222-4222-8222-222222222222'",
 }
 
@@ -106,6 +106,20 @@ def test_rows_edited_around_a_blob_make_it_unreadable(  # case 60
         connection.execute(edit)
     with opened(database) as again, pytest.raises(SealError):
         get(again, as_stored(database), "march")
+
+
+def test_salts_that_were_exchanged_make_blobs_unreadable(  # case 60
+    store: Store, namespace: Namespace, database: Path
+) -> None:
+    namespace_of(store, BOB, "team/holidays")
+    put(store, namespace, "march", b"value")
+    store.close()
+    one, other = salts_of(database).path.iterdir()
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    with opened(database) as again, pytest.raises(SealError):
+        get(again, namespace, "march")
 
 
 def test_rows_that_nobody_edited_open_again(

@@ -13,7 +13,16 @@ import pytest
 from sealwire.core.errors import SealError, UnavailableError
 from sealwire.core.keys import PrivateKey
 from sealwire.core.sealing import read_header
-from sealwire.storage import KeyState, Namespace, RootKeys, Store, Transaction, reseal_records
+from sealwire.storage import (
+    KeyState,
+    Namespace,
+    NewRecord,
+    RootKeys,
+    Store,
+    Transaction,
+    add_root_version,
+    reseal_records,
+)
 from sealwire.storage.reseal import PAGE_RECORDS, UNIT_BYTES, UNIT_RECORDS, Step
 from tests.storage.builders import (
     ALICE,
@@ -29,6 +38,7 @@ from tests.storage.builders import (
     put,
     replace_blob,
     root_keys,
+    sealed_namespace_of,
 )
 
 NEXT = private_key(0xA2)
@@ -45,6 +55,10 @@ def filled(store: Store, namespace: Namespace) -> Namespace:
         put(store, namespace, name, value_of(name, size))
     put(store, namespace, "short", value_of("short", SIZES["short"]))
     return namespace
+
+
+VERSIONS = len(SIZES) + 1
+NEWEST = {name: 2 if name == "short" else 1 for name in SIZES}
 
 
 def rotate(store: Store, old: PrivateKey = ALICE, new: PrivateKey = NEXT) -> None:
@@ -64,21 +78,25 @@ def reseal(store: Store) -> tuple[int, int, list[str]]:
     return sum(s.looked_at for s in steps), sum(s.resealed for s in steps), damaged
 
 
-def owners(path: Path) -> dict[str, bytes]:
+def owners(path: Path) -> dict[tuple[str, int], bytes]:
     """Return the key that each blob's header names."""
-    return {name: read_header(blob).owner.raw for name, blob in blobs(path).items()}
+    return {place: read_header(blob).owner.raw for place, blob in blobs(path).items()}
 
 
-def blobs(path: Path) -> dict[str, bytes]:
+def blobs(path: Path) -> dict[tuple[str, int], bytes]:
+    """Return the sealed value of each version that was not destroyed."""
     with plain(path) as connection:
-        return dict(connection.execute("SELECT name, blob FROM records"))
+        found = connection.execute(
+            "SELECT name, version, blob FROM record_versions WHERE blob IS NOT NULL"
+        )
+        return {(name, version): blob for name, version, blob in found}
 
 
 def listed(path: Path) -> list[tuple[object, ...]]:
     """Return everything about the records but what is sealed."""
     with plain(path) as connection:
         return connection.execute(
-            "SELECT namespace_id, name, version, size, created_at, updated_at FROM records"
+            "SELECT namespace_id, name, version, size, created_at, updated_at FROM record_versions"
         ).fetchall()
 
 
@@ -98,18 +116,42 @@ def test_versions_times_and_sizes_stay_and_salts_are_new(
 ) -> None:
     before, sealed = listed(database), blobs(database)
     rotate(store)
-    assert reseal(store) == (len(SIZES), len(SIZES), [])
+    assert reseal(store) == (VERSIONS, VERSIONS, [])
     assert listed(database) == before
-    for name, blob in blobs(database).items():
-        assert len(blob) == len(sealed[name])
-        assert read_header(blob).record_salt != read_header(sealed[name]).record_salt
+    for place, blob in blobs(database).items():
+        assert len(blob) == len(sealed[place])
+        assert read_header(blob).record_salt != read_header(sealed[place]).record_salt
+
+
+def test_metadata_and_names_are_resealed_with_the_value_also_where_that_is_gone(
+    store: Store, database: Path
+) -> None:
+    sealed = sealed_namespace_of(store, ALICE, "team/secret")
+
+    def unit(tx: Transaction) -> None:
+        for name in ("march", "april"):
+            tx.records.put(sealed, NewRecord(name, b"value", b"metadata"), now=NOW)
+        tx.records.destroy(sealed, "april", [1], now=NOW)
+
+    store.write_blocking(unit)
+    rotate(store)
+    assert reseal(store) == (2, 2, [])
+    with plain(database) as connection:
+        rows = connection.execute("SELECT blob, metadata, sealed_name FROM record_versions")
+        seals = [seal for row in rows for seal in row if seal is not None]
+    assert len(seals) == 4
+    assert {read_header(seal).owner.raw for seal in seals} == {NEXT.public_key.raw}
+    found = store.read_blocking(lambda tx: tx.records.get(sealed, "march", now=NOW))
+    assert found is not None
+    assert (found[0].metadata, found[1]) == (b"metadata", b"value")
+    assert reseal(store) == (2, 0, [])
 
 
 def test_what_is_sealed_as_it_should_be_is_not_touched(
     store: Store, filled: Namespace, database: Path
 ) -> None:
     sealed = blobs(database)
-    assert reseal(store) == (len(SIZES), 0, [])
+    assert reseal(store) == (VERSIONS, 0, [])
     assert blobs(database) == sealed
 
 
@@ -117,25 +159,26 @@ def test_a_second_run_does_nothing(store: Store, filled: Namespace, database: Pa
     rotate(store)
     reseal(store)
     sealed = blobs(database)
-    assert reseal(store) == (len(SIZES), 0, [])
+    assert reseal(store) == (VERSIONS, 0, [])
     assert blobs(database) == sealed
 
 
 def test_others_records_are_left_alone(store: Store, filled: Namespace, database: Path) -> None:
     bobs = namespace_of(store, BOB, "team/holidays")
     put(store, bobs, "august", b"value")
-    sealed = blobs(database)["august"]
+    sealed = blobs(database)["august", 1]
     rotate(store)
-    assert reseal(store) == (len(SIZES) + 1, len(SIZES), [])
-    assert blobs(database)["august"] == sealed
+    assert reseal(store) == (VERSIONS + 1, VERSIONS, [])
+    assert blobs(database)["august", 1] == sealed
 
 
 def test_records_under_an_older_root_key_come_under_the_current_one(tmp_path: Path) -> None:
-    roots = {**ROOT_KEYS.by_version, 2: root_keys(0x21).by_version[1]}
-    path = create(tmp_path / "sealwire.db", roots=RootKeys(roots, current=1))
-    with opened(path, roots=RootKeys(roots, current=1)) as store:
+    both = RootKeys({**ROOT_KEYS.by_version, **root_keys(0x21, version=2).by_version})
+    path = create(tmp_path / "sealwire.db")
+    with opened(path) as store:
         put(store, namespace_of(store, ALICE, "n"), "march", b"value")
-    with opened(path, roots=RootKeys(roots, current=2)) as store:
+    add_root_version(path, 2, public_key=both.public_halves()[2])
+    with opened(path, roots=both) as store:
         assert reseal(store) == (1, 1, [])
         namespace = store.read_blocking(lambda tx: tx.namespaces.find("n"))
         assert namespace is not None
@@ -146,14 +189,14 @@ def test_records_under_an_older_root_key_come_under_the_current_one(tmp_path: Pa
 def test_a_record_that_does_not_open_is_named_and_left_as_it_is(
     store: Store, filled: Namespace, database: Path
 ) -> None:
-    sealed = blobs(database)["long"]
+    sealed = blobs(database)["long", 1]
     broken = {"long": sealed[:-1] + bytes([sealed[-1] ^ 1]), "short": b"", "empty": sealed[:50]}
     for name, blob in broken.items():
         replace_blob(database, name, blob)
     rotate(store)
-    assert reseal(store) == (len(SIZES), 1, ["empty", "long", "short"])
+    assert reseal(store) == (VERSIONS, 2, ["empty", "long", "short"])
     after = blobs(database)
-    assert {name: after[name] for name in broken} == broken
+    assert {name: after[name, NEWEST[name]] for name in broken} == broken
 
 
 def test_nothing_is_sealed_to_a_key_that_the_server_did_not_give(
@@ -168,7 +211,7 @@ def test_nothing_is_sealed_to_a_key_that_the_server_did_not_give(
             (NEXT.public_key.key_id, NEXT.public_key.raw),
         )
     looked_at, resealed, damaged = reseal(store)
-    assert (looked_at, resealed, sorted(damaged)) == (len(SIZES), 0, sorted(SIZES))
+    assert (looked_at, resealed, sorted(damaged)) == (VERSIONS, 0, sorted([*SIZES, "short"]))
     assert blobs(database) == sealed
 
 
@@ -177,11 +220,18 @@ def test_a_put_in_the_middle_wins(store: Store, filled: Namespace, database: Pat
     steps = reseal_records(store, pause=lambda _: None)
     next(steps)  # headers were looked at, and nothing was resealed yet
     put(store, filled, "short", b"newer")
-    store.write_blocking(lambda tx: tx.records.delete(filled, "long"))
-    assert sum(step.resealed for step in steps) == len(SIZES) - 2
+    for end in (
+        lambda tx: tx.records.delete(filled, "a chunk", now=NOW),
+        lambda tx: tx.records.destroy(filled, "long", [1], now=NOW),
+    ):
+        store.write_blocking(end)
+    assert sum(step.resealed for step in steps) == VERSIONS - 1
     assert get(store, filled, "short") == b"newer"
-    assert get(store, filled, "long") is None
+    assert get(store, filled, "a chunk") is get(store, filled, "long") is None
     assert set(owners(database).values()) == {NEXT.public_key.raw}
+    undeleted = store.write_blocking(lambda tx: tx.records.undelete(filled, "a chunk", now=NOW))
+    assert undeleted is not None
+    assert get(store, filled, "a chunk") == value_of("a chunk", SIZES["a chunk"])
 
 
 @pytest.fixture
@@ -191,7 +241,7 @@ def many(store: Store, namespace: Namespace) -> int:
 
     def unit(tx: Transaction) -> None:
         for number in range(count):
-            tx.records.put(namespace, f"{number:05}", value=b"%d" % number, now=NOW)
+            tx.records.put(namespace, NewRecord(f"{number:05}", b"%d" % number), now=NOW)
 
     store.write_blocking(unit)
     rotate(store)

@@ -38,6 +38,7 @@ from tests.storage.builders import (
     opened,
     plain,
     private_key,
+    salts_of,
 )
 from tests.storage.changes import INVITATION, LATER, found, grant, key_of, populate, sequence
 
@@ -77,6 +78,7 @@ class House:
             self.path,
             root_keys=ROOT_KEYS,
             journal=journal,
+            salts=salts_of(self.path),
             random=RepeatableRandom("restored"),
             monotonic=Seconds(),
         )
@@ -189,6 +191,11 @@ ENDINGS: dict[str, tuple[Act, Act, object]] = {
         ),
         (IdentityState.REMOVED, KeyState.REVOKED, [], frozenset()),
     ),
+    "an erasure": (
+        state(IdentityState.ERASED),
+        lambda tx: found(tx, "bob").state,
+        IdentityState.ERASED,
+    ),
     "an admin's demotion": (role("member"), lambda tx: found(tx, "bob").role, "member"),
     "a grant taken back": (ungrant, lambda tx: tx.grants.of_subject(found(tx, "bob").id), []),
     "a denial": (
@@ -279,6 +286,16 @@ def test_what_was_undone_again_before_the_backup_was_put_back_stays_as_it_was(
     )
     assert (outcome.reapplied, outcome.lost) == ([], [])
     assert house.see(everything) == before
+
+
+@pytest.mark.parametrize("before", [IdentityState.SUSPENDED, IdentityState.REMOVED])
+def test_whatever_had_become_of_an_identity_before_an_erasure_ends_more(
+    house: House, before: IdentityState
+) -> None:
+    house.run(state(before))
+    outcome = house.since_copy(state(IdentityState.ERASED))
+    assert names(outcome.reapplied) == [("identities", "state")]
+    assert house.see(lambda tx: found(tx, "bob").state) == IdentityState.ERASED
 
 
 def test_what_was_lifted_since_the_backup_is_not_lifted_but_listed(house: House) -> None:

@@ -10,13 +10,20 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
 
 from sealwire.core.errors import ConfigurationError
-from sealwire.storage import current_revision, upgrade
+from sealwire.storage import current_revision
 from sealwire.storage.engine import driver_connection, memory_engine
 from sealwire.storage.revisions import known_revisions, require_current, upgrade_connection
 from sealwire.storage.schema import metadata
-from tests.storage.builders import ROOT_KEYS, create, files, journal_of, opened, plain
+from tests.storage.builders import create, files, journal_of, migrate, opened, plain, salts_of
 
 PATH = Path("sealwire.db")
+SEALED = {
+    "namespaces.name_key",
+    "record_versions.sealed_name",
+    "record_versions.metadata",
+    "record_versions.blob",
+    "answers.response",
+}
 
 
 def shape(connection: Connection) -> dict[str, object]:
@@ -45,7 +52,7 @@ def test_the_migrations_build_the_schema_that_the_code_uses() -> None:
         assert compare_metadata(MigrationContext.configure(migrated), metadata) == []
 
 
-def test_no_table_has_a_column_for_values_but_the_sealed_one() -> None:
+def test_no_table_has_a_column_for_values_but_the_sealed_ones() -> None:
     blobs = {
         f"{table.name}.{column.name}"
         for table in metadata.tables.values()
@@ -54,7 +61,6 @@ def test_no_table_has_a_column_for_values_but_the_sealed_one() -> None:
     }
     assert blobs == {
         "root_keys.public_key",
-        "identities.salt",
         "keys.public_key",
         "identities.tag",
         "keys.tag",
@@ -65,7 +71,8 @@ def test_no_table_has_a_column_for_values_but_the_sealed_one() -> None:
         "grants.tag",
         "namespaces.tag",
         "authority.stamp",
-        "records.blob",
+        "answers.digest",
+        *SEALED,
     }
 
 
@@ -77,7 +84,7 @@ def test_upgrading_a_database_that_is_up_to_date_changes_nothing(database: Path)
     with opened(database):
         pass
     before = files(database.parent)
-    upgrade(database, root_keys=ROOT_KEYS)
+    migrate(database)
     assert files(database.parent) == before
 
 
@@ -88,7 +95,7 @@ def test_a_newer_versions_database_is_refused_and_left_as_it_is(database: Path) 
     with pytest.raises(ConfigurationError, match="newer version"), opened(database):
         pass
     with pytest.raises(ConfigurationError, match="newer version"):
-        upgrade(database, root_keys=ROOT_KEYS)
+        migrate(database)
     assert files(database.parent) == before
 
 
@@ -117,7 +124,7 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was() -> None:
 
 def test_a_missing_database_is_refused_and_not_made(tmp_path: Path) -> None:
     path = tmp_path / "none.db"
-    for attempt in (lambda: opened(path).__enter__(), lambda: upgrade(path, root_keys=ROOT_KEYS)):
+    for attempt in (lambda: opened(path).__enter__(), lambda: migrate(path)):
         with pytest.raises(ConfigurationError, match="sealwire-server init"):
             attempt()
     assert not list(tmp_path.iterdir())
@@ -129,7 +136,7 @@ def test_a_file_that_is_no_database_of_ours_is_refused_and_left_as_it_is(
 ) -> None:
     path = tmp_path / "other.db"
     path.write_bytes(content)
-    for attempt in (lambda: opened(path).__enter__(), lambda: upgrade(path, root_keys=ROOT_KEYS)):
+    for attempt in (lambda: opened(path).__enter__(), lambda: migrate(path)):
         with pytest.raises(ConfigurationError, match="not a Sealwire database"):
             attempt()
     assert files(tmp_path) == {"other.db": content}
@@ -143,7 +150,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match="not a Sealwire database"), opened(path):
         pass
     with pytest.raises(ConfigurationError, match="not a Sealwire database"):
-        upgrade(path, root_keys=ROOT_KEYS)
+        migrate(path)
     assert files(tmp_path) == before
 
 
@@ -162,4 +169,8 @@ def test_a_path_with_characters_that_urls_reserve_is_that_path(tmp_path: Path) -
     path = create(tmp_path / "50%25 ?mode=memory&x#y.db")
     with opened(path):
         pass
-    assert {file.name for file in tmp_path.iterdir()} == {path.name, journal_of(path).name}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        path.name,
+        journal_of(path).name,
+        salts_of(path).path.name,
+    }

@@ -1,0 +1,543 @@
+"""Verification finds whatever is not as the store left it, and nothing in what it did leave."""
+
+# ruff: noqa: S608 - the statements are put together from what stands in this file
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sealwire.core.errors import ConfigurationError
+from sealwire.storage import (
+    Damage,
+    Finding,
+    IdentityState,
+    KeyState,
+    Namespace,
+    NewRecord,
+    Store,
+    Transaction,
+    count_verified,
+    finish_erasures,
+    reseal_records,
+    verify,
+)
+from sealwire.storage.findings import UNIT_BYTES, UNIT_ROWS
+from tests.storage.builders import (
+    ALICE,
+    BOB,
+    NOW,
+    create,
+    enrolled,
+    files,
+    namespace_of,
+    opened,
+    plain,
+    private_key,
+    put,
+    salts_of,
+    sealed_namespace_of,
+)
+from tests.storage.changes import populate
+
+CAROL = private_key(0xC0)
+REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
+METADATA = b"metadata"
+PAGE_BYTES = 4096
+
+
+def findings(store: Store) -> list[Finding]:
+    return list(verify(store))
+
+
+def damages(store: Store) -> list[Damage]:
+    return [damage for finding in findings(store) for damage in finding.damage]
+
+
+def fill(store: Store) -> None:
+    """Leave something of every kind in the store."""
+    populate(store)
+    spaces = {
+        "plain": namespace_of(store, ALICE, "plain"),
+        "sealed": sealed_namespace_of(store, ALICE, "sealed"),
+        "carols": sealed_namespace_of(store, CAROL, "carols"),
+    }
+
+    def unit(tx: Transaction) -> None:
+        for space in spaces.values():
+            for name in ("march", "april", "may", "june", "july"):
+                for value in (b"1", b"2"):
+                    tx.records.put(space, NewRecord(name, value, METADATA), now=NOW)
+            tx.records.put(space, NewRecord("june", b"3", expires_at=NOW), now=NOW)
+            tx.records.delete(space, "april", now=NOW)
+            tx.records.delete(space, "may", now=NOW)
+            tx.records.undelete(space, "may", now=NOW)
+            tx.records.destroy(space, "july", [1, 2], now=NOW)
+        for owner in (ALICE, CAROL):
+            tx.answers.add(
+                enrolled(tx, owner), REQUEST, digest=bytes(32), response=b"answer", now=NOW
+            )
+
+    store.write_blocking(unit)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that was filled once, for tests to take a copy of."""
+    path = create(tmp_path_factory.mktemp("prepared") / "sealwire.db")
+    with opened(path) as store:
+        fill(store)
+    return path
+
+
+@pytest.fixture
+def database(prepared: Path, tmp_path: Path) -> Path:
+    copied = shutil.copytree(prepared.parent, tmp_path / "copied")
+    return Path(copied) / prepared.name
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    with opened(database, seed="copied") as store:
+        yield store
+
+
+@pytest.fixture
+def spaces(store: Store) -> dict[str, Namespace]:
+    found = store.read_blocking(lambda tx: tx.namespaces.page(start="", behind=None, limit=9))
+    return {namespace.name: namespace for namespace in found}
+
+
+def erase(store: Store, owner: str) -> None:
+    def unit(tx: Transaction) -> None:
+        row = tx.identities.find(owner)
+        assert row is not None
+        tx.identities.set_state(row, IdentityState.ERASED)
+
+    store.write_blocking(unit)
+    finish_erasures(store)
+
+
+# What the store leaves.
+
+
+def test_in_an_empty_store_nothing_is_damaged(tmp_path: Path) -> None:
+    with opened(create(tmp_path / "empty.db")) as store:
+        assert damages(store) == []
+
+
+def test_everything_is_looked_at_and_nothing_is_damaged(
+    store: Store, spaces: dict[str, Namespace], database: Path
+) -> None:
+    found = findings(store)
+    assert [damage for finding in found for damage in finding.damage] == []
+    looked_at: dict[str, int] = {}
+    for finding in found:
+        looked_at[finding.what] = looked_at.get(finding.what, 0) + finding.looked_at
+    with plain(database) as connection:
+        for what, table in (
+            ("versions", "record_versions"),
+            ("changes", "changes"),
+            ("answers", "answers"),
+        ):
+            (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert looked_at[what] == count > 0
+    assert sum(looked_at.values()) == store.read_blocking(count_verified)
+
+
+def test_it_changes_nothing(store: Store, spaces: dict[str, Namespace], database: Path) -> None:
+    store.close()
+    before = files(database.parent)
+    with opened(database, seed="verify") as again:
+        assert damages(again) == []
+    assert files(database.parent) == before
+
+
+def rotated(store: Store, spaces: dict[str, Namespace]) -> None:
+    def unit(tx: Transaction) -> None:
+        pair = tx.identities.find_by_key(ALICE.public_key.key_id)
+        assert pair is not None
+        tx.keys.add(pair[0].id, private_key(0xA2).public_key, now=NOW)
+        tx.keys.end(pair[1], KeyState.ROTATED, now=NOW)
+
+    store.write_blocking(unit)
+    put(store, spaces["sealed"], "march", b"newer")
+
+
+def resealed(store: Store, spaces: dict[str, Namespace]) -> None:
+    rotated(store, spaces)
+    for _ in reseal_records(store, pause=lambda _: None):
+        pass
+
+
+def outgrown(store: Store, spaces: dict[str, Namespace]) -> None:
+    for number in range(20):
+        put(store, spaces["plain"], "march", b"%d" % number)
+
+
+def expired(store: Store, _: dict[str, Namespace]) -> None:
+    places = store.read_blocking(lambda tx: tx.housekeeping.expired(now=NOW))
+    assert places
+    store.write_blocking(lambda tx: tx.housekeeping.expire(places, now=NOW))
+
+
+def forgotten(store: Store, _: dict[str, Namespace]) -> None:
+    last = store.read_blocking(lambda tx: tx.changes.last())
+    store.write_blocking(lambda tx: tx.housekeeping.forget_changes(keep_from=last - 5))
+    store.write_blocking(lambda tx: tx.answers.forget(before=NOW + 1))
+
+
+def erased(store: Store, spaces: dict[str, Namespace]) -> None:
+    erase(store, spaces["carols"].owner_id)
+
+
+def removed(store: Store, spaces: dict[str, Namespace]) -> None:
+    erased(store, spaces)
+    while places := store.read_blocking(lambda tx: tx.housekeeping.unreadable()):
+        store.write_blocking(lambda tx: tx.housekeeping.remove_unreadable(places))
+
+
+def taken_over(store: Store, spaces: dict[str, Namespace]) -> None:
+    removed(store, spaces)
+
+    def unit(tx: Transaction) -> None:
+        space = tx.namespaces.take_over(spaces["carols"], owner_id=enrolled(tx, BOB), now=NOW + 1)
+        tx.records.put(space, NewRecord("march", b"bob's"), now=NOW + 1)
+
+    store.write_blocking(unit)
+
+
+LATER_STATES = [rotated, resealed, outgrown, expired, forgotten, erased, removed, taken_over]
+
+
+@pytest.mark.parametrize("later", LATER_STATES, ids=lambda later: str(later.__name__))
+def test_whatever_the_store_did_to_what_it_holds_is_no_damage(
+    store: Store,
+    spaces: dict[str, Namespace],
+    later: Callable[[Store, dict[str, Namespace]], None],
+) -> None:
+    later(store, spaces)
+    assert damages(store) == []
+
+
+def test_what_is_sealed_to_an_erased_identity_is_counted_and_is_no_damage(
+    store: Store, spaces: dict[str, Namespace]
+) -> None:
+    erased(store, spaces)
+    counts = {f.what: 0 for f in findings(store)}
+    for finding in findings(store):
+        counts[finding.what] += finding.erased
+    # All versions of five names, of one three, and the one answer.
+    assert (counts["versions"], counts["answers"]) == (11, 1)
+
+
+def test_whatever_happens_between_two_units_is_no_damage(
+    store: Store, spaces: dict[str, Namespace]
+) -> None:
+    happens: Iterator[Callable[[Store, dict[str, Namespace]], None]] = iter(
+        [rotated, outgrown, expired, removed, forgotten]
+    )
+    found: list[Damage] = []
+    for finding in verify(store):
+        found += finding.damage
+        step = next(happens, None)
+        if step is not None:
+            step(store, spaces)
+        put(store, spaces["sealed"], "busy", b"value")
+        store.write_blocking(lambda tx: tx.records.delete(spaces["sealed"], "busy", now=NOW))
+    assert found == []
+
+
+def test_each_unit_is_of_bounded_size(tmp_path: Path) -> None:
+    with opened(create(tmp_path / "large.db")) as store:
+        namespace = namespace_of(store, ALICE, "n")
+        sizes = unit_sizes(store, namespace)
+    assert sizes["versions"] == [UNIT_ROWS, 52, 1]
+    assert sizes["changes"] == [UNIT_ROWS, 53]
+
+
+def unit_sizes(store: Store, namespace: Namespace) -> dict[str, list[int]]:
+    """Put many records, and some large ones; return how many each unit looks at."""
+
+    def unit(tx: Transaction) -> None:
+        for number in range(UNIT_ROWS + 50):
+            tx.records.put(namespace, NewRecord(f"{number:04}", b""), now=NOW)
+        for number in range(3):
+            tx.records.put(namespace, NewRecord(f"x{number}", bytes(UNIT_BYTES // 2 + 1)), now=NOW)
+
+    store.write_blocking(unit)
+    return {
+        what: [f.looked_at for f in findings(store) if f.what == what and f.looked_at]
+        for what in ("versions", "changes")
+    }
+
+
+# What somebody else does.
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody did to the file, and what must be found."""
+
+    statement: str
+    kind: str
+    place: dict[str, str | int]
+    problem: str
+
+
+HEAD = "(SELECT max(version) FROM record_versions AS h WHERE h.name = record_versions.name)"
+PLAIN = "namespace_id = (SELECT id FROM namespaces WHERE name = 'plain')"
+MARCH = {"namespace": "plain", "name": "march"}
+
+
+def version(number: int) -> dict[str, str | int]:
+    return {**MARCH, "version": number}
+
+
+def of_march(edit: str, number: int = 2) -> str:
+    return (
+        f"UPDATE record_versions SET {edit} WHERE {PLAIN} AND name = 'march' AND version = {number}"
+    )
+
+
+DEEDS = {
+    # case 60
+    "a value from another version": Deed(
+        of_march(
+            "blob = (SELECT blob FROM record_versions AS o WHERE o.namespace_id ="
+            " record_versions.namespace_id AND o.name = 'march' AND o.version = 1)"
+        ),
+        "version",
+        version(2),
+        "Its value does not open.",
+    ),
+    # case 62
+    "a value altered": Deed(
+        of_march("blob = CAST(substr(blob, 1, length(blob) - 1) || x'00' AS BLOB)", 1),
+        "version",
+        version(1),
+        "Its value does not open.",
+    ),
+    # case 63
+    "a value emptied": Deed(of_march("blob = x''"), "version", version(2), "Its value does not"),
+    "a value taken away": Deed(
+        of_march("blob = NULL"),
+        "version",
+        version(2),
+        "Its value is gone, and its metadata is not.",
+    ),
+    "a value and its metadata taken away": Deed(
+        of_march("blob = NULL, metadata = NULL"), "record", version(2), "Its value is gone, and"
+    ),
+    "metadata altered": Deed(
+        of_march("metadata = zeroblob(200)"), "version", version(2), "Its metadata does not open."
+    ),
+    "metadata taken away": Deed(
+        of_march("metadata = NULL"), "version", version(2), "Its value does not open."
+    ),
+    "another size": Deed(of_march("size = 7"), "version", version(2), "Its value does not open."),
+    "another end": Deed(
+        of_march("expires_at = 1"), "version", version(2), "Its value does not open."
+    ),
+    "a name beside a plain one": Deed(
+        of_march("sealed_name = x'00'"), "version", version(2), "It has a sealed name"
+    ),
+    # case 61
+    "the newest version taken away": Deed(
+        f"DELETE FROM record_versions WHERE {PLAIN} AND name = 'march' AND version = 2",
+        "record",
+        version(2),
+        "Its newest version is 1: it was put back",
+    ),
+    # case 61
+    "a whole record taken away": Deed(
+        f"DELETE FROM record_versions WHERE {PLAIN} AND name = 'march'",
+        "record",
+        version(2),
+        "All of it is missing",
+    ),
+    "a deletion undone": Deed(
+        f"UPDATE record_versions SET deleted_at = NULL WHERE {PLAIN} AND name = 'april'",
+        "record",
+        {"namespace": "plain", "name": "april", "version": 2},
+        "It is not marked as deleted",
+    ),
+    "a record marked as deleted": Deed(
+        of_march("deleted_at = 1"), "record", version(2), "It is marked as deleted"
+    ),
+    "a record moved to a namespace that is not there": Deed(
+        of_march("namespace_id = 99"),
+        "version",
+        {"namespace_id": 99, "stored_name": "march", "version": 2},
+        "Its namespace is not there.",
+    ),
+    "a change taken away": Deed(
+        "DELETE FROM changes WHERE revision IN (4, 5)",
+        "change",
+        {"revision": 5},
+        "It and 1 before it are missing.",
+    ),
+    "a change of no kind": Deed(
+        "UPDATE changes SET kind = 'painted' WHERE revision = 3", "change", {"revision": 3}, "kind"
+    ),
+    "a namespace given away": Deed(
+        "UPDATE namespaces SET owner_id = 'x' WHERE name = 'plain'",
+        "row of namespaces",
+        {"id": 1},
+        "its tag does not fit",
+    ),
+    "a grant widened": Deed(
+        "UPDATE grants SET verb = 'admin'",
+        "row of grants",
+        {"namespace": "team/x", "scope": "subtree", "effect": "allow", "verb": "admin"},
+        "its tag does not fit",
+    ),
+    "a reference to nobody": Deed(
+        "INSERT INTO revoked_certificates VALUES ('nobody', 'a1', 0)",
+        "row of revoked_certificates",
+        {"rowid": 1},
+        "It refers to a row of keys that is not there.",
+    ),
+    "an answer altered": Deed(
+        "UPDATE answers SET response = x'00'", "answer", {"request_id": REQUEST}, "does not open"
+    ),
+    "the state of authority taken away": Deed(
+        "DELETE FROM authority", "row of authority", {}, "lost its record of who may do what"
+    ),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS.keys())
+def test_what_was_done_to_the_file_is_found_and_named(
+    store: Store, spaces: dict[str, Namespace], database: Path, deed: Deed
+) -> None:
+    with plain(database) as connection:
+        assert connection.execute(deed.statement).rowcount > 0
+    found = damages(store)
+    assert any(
+        damage.kind == deed.kind
+        and deed.place.items() <= dict(damage.place).items()
+        and deed.problem in damage.problem
+        for damage in found
+    ), found
+
+
+# case 66
+def test_a_sealed_record_is_named_as_it_is_stored(
+    store: Store, spaces: dict[str, Namespace], database: Path
+) -> None:
+    space = spaces["sealed"]
+    with plain(database) as connection:
+        (stored,) = connection.execute(
+            "SELECT name FROM record_versions WHERE namespace_id = ? AND version = 3", (space.id,)
+        ).fetchone()
+        connection.execute(
+            "UPDATE record_versions SET blob = x'00' WHERE name = ? AND version = 3", (stored,)
+        )
+    (damage,) = damages(store)
+    assert damage.place == {"namespace": "sealed", "stored_name": stored, "version": 3}
+    assert "june" not in damage.problem
+
+
+@pytest.mark.parametrize("column", ["sealed_name", "name"])
+def test_a_record_under_another_name_is_found_where_names_are_sealed(
+    store: Store, spaces: dict[str, Namespace], database: Path, column: str
+) -> None:
+    other = "other" if column == "name" else None
+    with plain(database) as connection:
+        connection.execute(
+            f"UPDATE record_versions SET {column} = ? WHERE namespace_id = ? AND version = 3",
+            (other, spaces["sealed"].id),
+        )
+    kinds = {damage.kind for damage in damages(store)}
+    assert "version" in kinds
+
+
+def test_a_salt_that_is_lost_is_found_with_everything_that_was_sealed_with_it(
+    store: Store, spaces: dict[str, Namespace], database: Path
+) -> None:
+    owner = spaces["carols"].owner_id
+    store.close()
+    (salts_of(database).path / owner).unlink()
+    with opened(database, seed="verify") as again:
+        found = damages(again)
+    assert found[0].kind == "row of namespaces"
+    salts = [damage for damage in found if damage.kind == "salt"]
+    assert [damage.place["id"] for damage in salts] == [owner]
+    assert "Nothing that is sealed to the identity opens" in salts[0].problem
+    assert len([damage for damage in found if damage.kind == "version"]) == 11
+
+
+def test_a_salt_that_outlived_its_erasure_is_found(
+    store: Store, spaces: dict[str, Namespace], database: Path
+) -> None:
+    owner = spaces["carols"].owner_id
+    file = salts_of(database).path / owner
+    salt = file.read_bytes()
+    erase(store, owner)
+    file.write_bytes(salt)
+    file.chmod(0o600)
+    (damage,) = damages(store)
+    assert (damage.kind, damage.place["id"]) == ("salt", owner)
+    assert "its salt is still there" in damage.problem
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_key_that_was_taken_out_of_a_chain_is_missed(
+    store: Store, spaces: dict[str, Namespace], database: Path, generation: int
+) -> None:
+    rotated(store, spaces)
+    with plain(database) as connection:
+        taken = connection.execute(
+            "DELETE FROM keys WHERE generation = ? AND identity_id = ?",
+            (generation, spaces["plain"].owner_id),
+        )
+        assert taken.rowcount == 1
+    chains = [d for d in damages(store) if d.kind == "row of identities"]
+    assert [damage.place for damage in chains] == [{"id": spaces["plain"].owner_id}]
+
+
+# case 75
+def test_a_damaged_page_is_found_wherever_it_is(
+    store: Store, spaces: dict[str, Namespace], database: Path
+) -> None:
+    for number in range(30):
+        put(store, spaces["plain"], f"{number:03}", bytes(600))
+    store.close()
+    sound, outcomes = database.read_bytes(), []
+    for start in range(PAGE_BYTES, len(sound), 4 * PAGE_BYTES):
+        damaged = sound[:start] + b"\xa5" * PAGE_BYTES + sound[start + PAGE_BYTES :]
+        database.write_bytes(damaged)
+        try:
+            with opened(database, seed=f"{start}") as again:
+                outcomes.append(bool(damages(again)))
+        except ConfigurationError:  # so it does not even open
+            outcomes.append(True)
+    assert all(outcomes)
+    assert len(outcomes) > 10
+
+
+# case 75
+def test_what_lies_behind_a_damaged_page_is_looked_at_all_the_same(
+    store: Store, spaces: dict[str, Namespace], database: Path
+) -> None:
+    for number in range(30):
+        put(store, spaces["plain"], f"{number:03}", bytes(3000))
+    store.close()
+    with plain(database) as connection:
+        connection.execute("UPDATE answers SET response = x'00'")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'record_versions'"
+        ).fetchone()
+    data = bytearray(database.read_bytes())
+    data[(root - 1) * PAGE_BYTES : root * PAGE_BYTES] = b"\xa5" * PAGE_BYTES
+    database.write_bytes(bytes(data))
+    with opened(database, seed="verify") as damaged:
+        kinds = {(damage.kind, damage.place.get("part")) for damage in damages(damaged)}
+    assert ("file", "versions") in kinds
+    assert ("answer", None) in kinds
