@@ -13,7 +13,7 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iprotos -I$(1) \
 	--python_out=$(2) --pyi_out=$(2) --grpc_python_out=$(2) $$(find $(1) -name '*.proto' | LC_ALL=C sort)
 STEP = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help setup demo test check protos certs bench clean
+.PHONY: help setup demo test crash check protos certs bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -25,6 +25,10 @@ demo: setup ## see it work: a server, an enrolled client, a sealed record, a ref
 
 test: setup ## run every test
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+
+crash: setup ## cut the power of a loaded server 20 times (as root), and check 200 histories
+	@$(BIN)/python -m tests.power
+	@$(BIN)/python -m tests.histories
 
 check: setup ## lint, types, layers, protocol, and whatever is generated being up to date
 	$(call STEP,ruff check)

@@ -20,6 +20,7 @@ from sealwire.storage import (
     Effect,
     GrantRow,
     NewIdentity,
+    RootKeys,
     Scope,
     Store,
     SubjectKind,
@@ -131,7 +132,7 @@ def _write(deployment: Deployment, rows: list[GrantRow]) -> None:
     statement = f"INSERT INTO grants ({', '.join(columns)}) VALUES ({values})"  # noqa: S608
     with contextlib.closing(sqlite3.connect(deployment.database)) as connection:
         (deployment_id,) = connection.execute("SELECT id FROM deployment").fetchone()
-        tags = AuthorityTags.of(deployment.root_keys, deployment_id)
+        tags = AuthorityTags.of(RootKeys({1: deployment.root_keys.load(1)}), deployment_id)
         with connection:
             connection.executemany(
                 statement,

@@ -1,4 +1,4 @@
-"""The two-minute tour: a real server and clients, shared records, a rotated key, refused attacks.
+"""The two-minute tour: a real server and clients, shared records, versions, a new key, attacks.
 
 Everything happens in a temporary directory and on loopback. Exits 0 only if each step did what
 it says.
@@ -31,6 +31,7 @@ from sealwire.v1.records_pb2_grpc import RecordServiceStub
 BIN = Path(sys.executable).parent
 GET_RECORD = "/sealwire.v1.RecordService/GetRecord"
 REAL_FILE = Path(__file__).resolve()
+ECHO = ("sh", "-c", 'echo "$TOKEN"')
 SECRET = b"correct horse battery staple"
 
 console = Console(highlight=False, soft_wrap=True)
@@ -104,6 +105,7 @@ def main() -> int:
             enrol(tour)
             store_and_read(tour)
             share(tour)
+            versions(tour)
             rotate(tour)
             show_sealed(tour)
             attack(tour)
@@ -177,9 +179,28 @@ def share(tour: Tour) -> None:
     done("the grant was taken back, and the very next request was refused")
 
 
+def versions(tour: Tour) -> None:
+    """Write only over what was read, look back, and take a deletion back."""
+    title("5", "Every put is a version: nobody overwrites what they have not seen")
+    alice = ("--profile", "alice")
+    change = ("put", "demo", "token", "-", *alice)
+    tour.run("sealwire", *change, "--if-version", "0", stdin=b"first")
+    tour.run("sealwire", *change, "--if-version", "1", stdin=b"second")
+    tour.refused(*change, "--if-version", "1")
+    first = tour.run("sealwire", "get", "demo", "token", "--version", "1", *alice)
+    require(first == b"first", "version 1 changed")
+    done("the late writer was refused, and version 1 is still there")
+    tour.run("sealwire", "delete", "demo", "token", *alice)
+    tour.refused("get", "demo", "token", *alice)
+    tour.run("sealwire", "undelete", "demo", "token", *alice)
+    printed = tour.run("sealwire", "run", "demo", *alice, "--env", "TOKEN=token", "--", *ECHO)
+    require(printed.strip() == b"second", "the program was given something else")
+    done("deleted, brought back, and handed to a program that needs it, without touching the disk")
+
+
 def rotate(tour: Tour) -> None:
     """Give alice a new key; grants and records stay."""
-    title("5", "Alice rotates her key: both keys sign, and nothing else changes")
+    title("6", "Alice rotates her key: both keys sign, and nothing else changes")
     before = tour.profiles.load("alice")
     tour.run("sealwire", "key", "rotate", "--profile", "alice")
     read = tour.run("sealwire", "get", "demo", "password", "--profile", "alice")
@@ -193,9 +214,10 @@ def rotate(tour: Tour) -> None:
 
 def show_sealed(tour: Tour) -> None:
     """Show what the database holds in place of the secret."""
-    title("6", "In the database there is only ciphertext")
+    title("7", "In the database there is only ciphertext")
     with sqlite3.connect(tour.deployment / "sealwire.db") as database:
-        (blob,) = database.execute("SELECT blob FROM records WHERE name = 'password'").fetchone()
+        select = "SELECT blob FROM record_versions WHERE name = 'password'"
+        (blob,) = database.execute(select).fetchone()
     for start in range(0, len(blob), 24):
         console.print(f"    [dim]{start:4}[/]  {blob[start : start + 24].hex(' ', 4)}")
     stored = b"".join(path.read_bytes() for path in tour.deployment.glob("sealwire.db*"))
@@ -207,7 +229,7 @@ def show_sealed(tour: Tour) -> None:
 
 def attack(tour: Tour) -> None:
     """Try a flipped bit, a replay, and the other client's key."""
-    title("7", "Three attacks")
+    title("8", "Three attacks")
     alice, bob = tour.profiles.load("alice"), tour.profiles.load("bob")
     with open_channel(alice.server, alice.tls) as channel:
         call: Callable[..., object] = RecordServiceStub(channel).GetRecord
@@ -246,7 +268,7 @@ def refused(call: Callable[..., object], message: SignedMessage, what: str) -> N
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """Stop the server as an operator would."""
-    title("8", "The server stops when it is told to, and leaves nothing half done")
+    title("9", "The server stops when it is told to, and leaves nothing half done")
     server.send_signal(signal.SIGTERM)
     require(server.wait(timeout=30) == 0, "the server did not exit with 0")
     done("SIGTERM, exit code 0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ def proto(name: str) -> str:
 
 def errors() -> str:
     """Return the reasons that a server signs, and the code of each."""
-    meanings = {kind.reason: _sentence(kind) for kind in SealwireError.__subclasses__()}
+    meanings = {kind.reason: _sentence(kind) for kind in _below(SealwireError)}
     rows: list[tuple[str, ...]] = [
         (f"`{reason}`", f"{code.name} ({code.value})", meanings[reason])
         for reason, code in STATUS_CODES.items()
@@ -29,6 +29,11 @@ def errors() -> str:
     rows.append(("`INTERNAL`", _code(Code.INTERNAL), "Anything else. The server's log says what."))
     rows.append(("`OK`", _code(Code.OK), "Only at the end of a response stream: it is complete."))
     return table(("reason", "code", "meaning"), rows)
+
+
+def _below(kind: type[SealwireError]) -> Iterator[type[SealwireError]]:
+    for below in kind.__subclasses__():
+        yield from (below, *_below(below))
 
 
 def _sentence(kind: type[SealwireError]) -> str:
@@ -43,6 +48,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "envelope-proto": functools.partial(proto, "envelope.proto"),
     "policy-proto": functools.partial(proto, "policy.proto"),
     "identity-proto": functools.partial(proto, "identity.proto"),
+    "namespaces-proto": functools.partial(proto, "namespaces.proto"),
     "records-proto": functools.partial(proto, "records.proto"),
     "errors": errors,
 }

@@ -30,7 +30,17 @@ ISSUED_AT: Final = 1_767_225_600_000
 ANSWERED_AT: Final = ISSUED_AT + 25
 NONCE: Final = bytes(range(0xA0, 0xB8))
 STREAM_NONCE: Final = bytes(range(0xC0, 0xD8))
+CONDITIONAL_NONCE: Final = bytes(range(0xE0, 0xF8))
 
 ROOT_KEY: Final = bytes(range(0x40, 0x60))
 IDENTITY_SALT: Final = bytes(range(0x60, 0x80))
 RECORD_SALT: Final = bytes(range(0x80, 0xA0))
+
+VALUE_SALT: Final = bytes(range(0xA0, 0xC0))
+METADATA_SALT: Final = bytes(range(0xC0, 0xE0))
+NAME_SALT: Final = bytes(range(0xE0, 0x100))
+NAME_KEY_SALT: Final = bytes(range(0x20))
+ANSWER_SALT: Final = bytes(range(0x20, 0x40))
+NAME_KEY: Final = bytes(range(0x10, 0x30))
+EXPIRES_AT: Final = ANSWERED_AT + 3_600_000
+REQUEST_ID: Final = "5b0e7c1d-2f64-4a3b-9d88-7e61c0f4a925"

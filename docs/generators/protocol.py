@@ -11,13 +11,14 @@ from docs.generators.fixed import (
     ANSWERED_AT,
     AUDIENCE,
     CLIENT_KEY,
+    CONDITIONAL_NONCE,
     ISSUED_AT,
     NONCE,
     SERVER_KEY,
     STREAM_NONCE,
 )
 from docs.generators.refused import refused_requests, refused_responses, refused_streams
-from docs.generators.rendering import Json, encoded_fields, fenced, fields, pretty_json, titled
+from docs.generators.rendering import Json, fenced, fields, pretty_json
 from docs.generators.signed import Example
 from docs.generators.successions import (
     chain_vectors,
@@ -49,6 +50,15 @@ DENIED: Final = Status(
     reason="PERMISSION_DENIED",
     message="You have no right to this in this namespace.",
 )
+CONDITIONAL: Final = PutRecordRequest(
+    namespace="notes", name="hello", value=b"hello, world", if_version=0
+)
+CONFLICT: Final = Status(
+    code=Code.ABORTED,
+    reason="VERSION_MISMATCH",
+    message="The record has version 1; nothing was changed.",
+    metadata={"current_version": "1"},
+)
 COMPLETE: Final = Status(code=Code.OK, reason="OK", message="The stream is complete.")
 SERVER: Final = ResponseFactory(SERVER_KEY, lambda: ANSWERED_AT)
 
@@ -75,6 +85,18 @@ def unary() -> dict[str, Example]:
         "request": _request("request", request),
         "response": _response("response", SERVER.body(METHOD, about, body)),
         "error": _response("error", SERVER.status(METHOD, about, DENIED)),
+    }
+
+
+@functools.cache
+def conditional() -> dict[str, Example]:
+    """Return a request under a condition that does not hold, and its answer."""
+    body = CONDITIONAL.SerializeToString(deterministic=True)
+    request = _client(CONDITIONAL_NONCE).unary(METHOD, body)
+    conflict = SERVER.status(METHOD, digest(request.payload), CONFLICT)
+    return {
+        "conditional-request": _request("conditional-request", request),
+        "conflict": _response("conflict", conflict),
     }
 
 
@@ -132,15 +154,19 @@ def unary_text(name: str) -> str:
 
 def stream_text() -> str:
     """Return the stream's messages, a few lines each; the vectors hold the rest."""
-    parts = []
-    for example in stream().values():
-        parts += [
-            f"**{example.name}**",
-            fenced(encoded_fields(example.statement)),
-            f"SHA-256 of the payload: `{digest(example.signed.payload).hex()}`",
-            titled("Signature", example.signed.signature),
-        ]
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        f"**{example.name}**\n\n{example.short_text()}" for example in stream().values()
+    )
+
+
+def conditional_text() -> str:
+    """Return the request under a condition, a few lines; the vectors hold the rest."""
+    return conditional()["conditional-request"].short_text()
+
+
+def conflict_text() -> str:
+    """Return its answer."""
+    return conditional()["conflict"].text()
 
 
 def openssl() -> str:
@@ -177,6 +203,7 @@ def vectors() -> str:
             "audience": AUDIENCE,
             "unary": [example.vector() for example in examples.values()],
             "unary_request_body": fields(REQUEST),
+            "conditional": [example.vector() for example in conditional().values()],
             "stream": [example.vector() for example in stream().values()],
             "requests": refused_requests(request, now=ISSUED_AT),
             "responses": refused_responses(examples["response"].signed, request),
@@ -206,6 +233,8 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "example-response": functools.partial(unary_text, "response"),
     "example-error": functools.partial(unary_text, "error"),
     "example-stream": stream_text,
+    "example-conditional-request": conditional_text,
+    "example-conflict": conflict_text,
     "example-succession": succession_text,
     "example-rotation": rotation_text,
     "openssl": openssl,

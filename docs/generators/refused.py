@@ -5,7 +5,7 @@ The step or rule is written here; that our own code accepts or refuses is checke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from docs.generators.fixed import AUDIENCE, CLIENT_KEY, SERVER_KEY
@@ -19,7 +19,7 @@ from sealwire.core.envelope import (
     parse_envelope,
     verify_request,
 )
-from sealwire.core.errors import STATUS_CODES, MalformedError, SealwireError
+from sealwire.core.errors import STATUS_CODES, Code, MalformedError, SealwireError
 from sealwire.core.keys import PrivateKey
 from sealwire.core.requests import SKEW_MS, WINDOW_MS, TimeWindow, check_statement, parse_statement
 from sealwire.core.responses import open_response, open_stream_response
@@ -139,6 +139,7 @@ def refused_responses(good: SignedMessage, request: SignedMessage) -> list[Json]
         ("a bit of the signature flipped", "R4", _resigned(good, _flipped(good.signature))),
         ("signed with the request type", "R4", _answered(good.payload, kind=REQUEST_TYPE)),
         ("a body and a status", "R5", _answered(good.payload + outcome)),
+        *((name, "R5", _answered(payload)) for name, payload in _metadata_forms(statement)),
         ("another method", "R6", edited(lambda s: setattr(s, "method", _ANOTHER))),
         (
             "the answer to another request",
@@ -158,6 +159,24 @@ def refused_responses(good: SignedMessage, request: SignedMessage) -> list[Json]
         if _verifies(data, statement.method, digest(request.payload)) != (not rule):
             raise AssertionError(f"our own code disagrees about a response: {name}")
     return [{"name": name, "breaks": rule, "envelope": data.hex()} for name, rule, data in cases]
+
+
+def _metadata_forms(statement: ResponseStatement) -> Iterator[tuple[str, bytes]]:
+    """Yield statements with an error whose metadata are not in canonical form."""
+    version, condition = (
+        Status(metadata=entry).SerializeToString()
+        for entry in ({"current_version": "1"}, {"condition": "0"})
+    )
+    forms = (
+        ("metadata out of order", version + condition),
+        ("a metadata key twice", version + version),
+        ("a metadata key without a value", b"\x22\x03\x0a\x01a"),
+    )
+    failed = ResponseStatement.FromString(statement.SerializeToString())
+    failed.ClearField("body")
+    for name, entries in forms:
+        status = Status(code=Code.ABORTED, reason="VERSION_MISMATCH").SerializeToString() + entries
+        yield name, failed.SerializeToString() + b"\x2a" + bytes([len(status)]) + status
 
 
 def _verifies(data: bytes, method: str, about: bytes) -> bool:

@@ -37,7 +37,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def fields(message: Message) -> dict[str, Json]:
-    """Return the fields that are present: bytes as hexadecimal, messages as objects."""
+    """Return the fields that are present: bytes as hexadecimal, messages and maps as objects."""
     return {field.name: _value(value) for field, value in message.ListFields()}
 
 
@@ -68,6 +68,8 @@ def _value(value: object) -> Json:
         return value.hex()
     if isinstance(value, Message):
         return fields(value)
+    if isinstance(value, Mapping):
+        return {key: _value(item) for key, item in sorted(value.items())}
     if isinstance(value, str | int):
         return value
     raise TypeError(f"no statement holds a {type(value).__name__}")

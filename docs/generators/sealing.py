@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from docs.generators import tags
-from docs.generators.fixed import CLIENT_KEY, DEPLOYMENT_ID, IDENTITY_SALT, RECORD_SALT, ROOT_KEY
+from docs.generators import sealed_parts, tags
+from docs.generators.fixed import DEPLOYMENT_ID, IDENTITY_SALT, RECORD_SALT, ROOT_KEY
+from docs.generators.identity_key import OWNER, ROOT, ROOT_VERSION, identity_key
 from docs.generators.rendering import Json, fenced, pretty_json, titled
 from sealwire.core.derivation import (
     IDENTITY_LABEL,
-    KEY_BYTES,
     RECORD_LABEL,
-    derive_identity_key_into,
     derive_record_key,
 )
 from sealwire.core.encoding import length_prefixed
@@ -25,19 +25,7 @@ from sealwire.core.keys import PublicKey
 from sealwire.core.sealing import HEADER_BYTES, RecordAddress, seal, unseal
 from sealwire.core.stream_aead import CHUNK_BYTES, TAG_BYTES
 
-ROOT_VERSION: Final = 1
-OWNER: Final = CLIENT_KEY.public_key
 ADDRESS: Final = RecordAddress("notes", "hello", 1)
-_ROOT: Final = X25519PrivateKey.from_private_bytes(ROOT_KEY)
-
-
-@dataclass(frozen=True, slots=True)
-class FixedIdentityKey:
-    """The identity key of the examples; an `IdentityKey`."""
-
-    root_version: int
-    owner: PublicKey
-    secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +80,6 @@ EXAMPLES: Final = (
 )
 
 
-def identity_key() -> FixedIdentityKey:
-    """Return the identity key that the examples are sealed under."""
-    secret = bytearray(KEY_BYTES)
-    derive_identity_key_into(
-        memoryview(secret),
-        root_key=_ROOT,
-        root_version=ROOT_VERSION,
-        deployment_id=DEPLOYMENT_ID,
-        owner=OWNER,
-        identity_salt=IDENTITY_SALT,
-    )
-    return FixedIdentityKey(ROOT_VERSION, OWNER, bytes(secret))
-
-
 def steps() -> dict[str, bytes]:
     """Return every value on the way from the inputs to a record key, by name."""
     version = ROOT_VERSION.to_bytes(4, "big")
@@ -118,10 +92,10 @@ def steps() -> dict[str, bytes]:
     )
     return {
         "root key": ROOT_KEY,
-        "root public key": _ROOT.public_key().public_bytes_raw(),
+        "root public key": ROOT.public_key().public_bytes_raw(),
         "owner": OWNER.raw,
         "owner as X25519": OWNER.to_x25519(),
-        "shared secret": _ROOT.exchange(X25519PublicKey.from_public_bytes(OWNER.to_x25519())),
+        "shared secret": ROOT.exchange(X25519PublicKey.from_public_bytes(OWNER.to_x25519())),
         "identity salt": IDENTITY_SALT,
         "identity info": length_prefixed(
             IDENTITY_LABEL, version, DEPLOYMENT_ID.encode(), OWNER.raw
@@ -187,7 +161,7 @@ def vectors() -> str:
     return pretty_json(
         {
             "about": (
-                "docs/sealing.md sections 6 and 7. Bytes are hexadecimal. Byte i of the plaintext"
+                "docs/sealing.md sections 6 to 8. Bytes are hexadecimal. Byte i of the plaintext"
                 " of two-chunks is i mod 251."
             ),
             "deployment_id": DEPLOYMENT_ID,
@@ -203,6 +177,7 @@ def vectors() -> str:
             "examples": [example.vector() for example in EXAMPLES],
             "refused": refused(),
             "tag": tags.vector(),
+            "parts": sealed_parts.vector(),
         }
     )
 
@@ -238,5 +213,10 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "sealing-short": EXAMPLES[1].text,
     "sealing-two-chunks": EXAMPLES[2].text,
     "sealing-tag": tags.text,
+    "sealing-part-inputs": sealed_parts.inputs_text,
+    **{
+        f"sealing-part-{part.slug}": functools.partial(sealed_parts.part_text, part.name)
+        for part in sealed_parts.parts()
+    },
 }
 FILES: Final[Mapping[str, Callable[[], str]]] = {"vectors/sealing.json": vectors}

@@ -64,3 +64,13 @@ class Example:
                 titled("Envelope", self.signed.SerializeToString()),
             ]
         )
+
+    def short_text(self) -> str:
+        """Return a few lines, for people."""
+        return "\n\n".join(
+            [
+                fenced(encoded_fields(self.statement)),
+                f"SHA-256 of the payload: `{digest(self.signed.payload).hex()}`",
+                titled("Signature", self.signed.signature),
+            ]
+        )

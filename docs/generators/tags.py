@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-from docs.generators.fixed import CLIENT_KEY, DEPLOYMENT_ID, ISSUED_AT, ROOT_KEY
+from docs.generators.fixed import DEPLOYMENT_ID, ISSUED_AT
+from docs.generators.identity_key import OWNER, ROOT, ROOT_VERSION
 from docs.generators.rendering import Json, fenced, titled
 from sealwire.core.derivation import AUTHORITY_LABEL, derive_authority_key
 from sealwire.core.encoding import length_prefixed
@@ -15,17 +14,15 @@ from sealwire.storage import KeyRow, RootKeys
 from sealwire.storage.keys import columns_of
 from sealwire.storage.tagging import KEYS, AuthorityTags, tagged_message
 
-ROOT_VERSION: Final = 1
 IDENTITY_ID: Final = "0c2f8e51-6d3a-4b7c-9e18-f5a4d2b36c70"
-_ROOT: Final = X25519PrivateKey.from_private_bytes(ROOT_KEY)
-_ROW: Final = columns_of(KeyRow(CLIENT_KEY.public_key, IDENTITY_ID, ISSUED_AT, generation=1))
+_ROW: Final = columns_of(KeyRow(OWNER, IDENTITY_ID, ISSUED_AT, generation=1))
 
 
 def steps() -> Mapping[str, bytes]:
     """Return every value on the way from the root key to the tag, by name."""
     version = ROOT_VERSION.to_bytes(4, "big")
-    key = derive_authority_key(_ROOT, root_version=ROOT_VERSION, deployment_id=DEPLOYMENT_ID)
-    tags = AuthorityTags.of(RootKeys({ROOT_VERSION: _ROOT}, current=ROOT_VERSION), DEPLOYMENT_ID)
+    key = derive_authority_key(ROOT, root_version=ROOT_VERSION, deployment_id=DEPLOYMENT_ID)
+    tags = AuthorityTags.of(RootKeys({ROOT_VERSION: ROOT}), DEPLOYMENT_ID)
     return {
         "info": length_prefixed(AUTHORITY_LABEL, version, DEPLOYMENT_ID.encode()),
         "authority key": key,
