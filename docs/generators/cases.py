@@ -12,7 +12,7 @@ from typing import Final
 from docs.generators.case_list import SECTIONS, Case
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_MARK: Final = re.compile(r"#\s*cases?\s+(\d+(?:\s*,\s*\d+)*)")
+_MARK: Final = re.compile(r"#\s*cases?\s+(\d+(?:\s*,\s*(?:case\s+)?\d+)*)")
 
 
 def held_by() -> dict[int, list[str]]:
@@ -63,7 +63,7 @@ def _marks(path: Path) -> Iterator[tuple[int, str]]:
             # A mark behind the last test speaks of no test, and counts for nothing.
             if ends:
                 name = min(ends, key=lambda test: test.lineno).name
-                yield from ((int(number), name) for number in mark[1].split(","))
+                yield from ((int(number), name) for number in re.findall(r"\d+", mark[1]))
 
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {"security-cases": table}

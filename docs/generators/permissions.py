@@ -40,7 +40,8 @@ def _who(method: MethodPolicy) -> str:
     rule = PERMISSIONS[method.permission]
     if isinstance(rule, Rule):
         return rule.value
-    claims = ", or claims the namespace by it" if rule == Verb.WRITE else ""
+    may_claim = rule == Verb.WRITE and method.permission != "records.undelete"
+    claims = ", or claims the namespace by it" if may_claim else ""
     return f"whoever holds `{rule}` in the namespace{claims}"
 
 

@@ -77,3 +77,8 @@ def test_the_table_has_every_method_and_no_permission_that_no_method_asks_for() 
     for method in methods():  # several may ask for one permission
         service, name = method.path.removeprefix("/sealwire.v1.").split("/")
         assert f"| `{method.permission}` | `{service}.{name}` |" in DOCUMENT
+
+
+def test_what_brings_a_record_back_claims_no_namespace() -> None:
+    (row,) = (line for line in DOCUMENT.splitlines() if line.startswith("| `records.undelete` |"))
+    assert row.endswith("| whoever holds `write` in the namespace |")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from sealwire.client import RemoteError
 from sealwire.core.sealing import HEADER_BYTES
 from sealwire.v1.envelope_pb2 import SignedMessage, Status
 from sealwire.v1.records_pb2 import GetRecordRequest, PutRecordRequest
@@ -76,6 +77,7 @@ def tampering(server: Served, alice: Member, namespace: str) -> Iterator[Tamperi
 def opened(server: Served) -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(server.deployment.database, isolation_level=None, timeout=20)
     database.execute("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA ignore_check_constraints = 1")  # which nobody has to keep
     try:
         yield database
     finally:
@@ -240,6 +242,41 @@ def test_a_record_sealed_by_another_deployment_is_refused(
         (foreign,) = database.execute("SELECT blob FROM record_versions").fetchone()
     tampering.replace("march", foreign)
     assert tampering.refusal("march") == DAMAGED
+
+
+NUMBERS = {
+    "a size under nothing": "UPDATE record_versions SET size = -1 WHERE name = 'march'",
+    "a size over all": f"UPDATE record_versions SET size = {2**63 - 1} WHERE name = 'march'",
+    "a time before all": f"UPDATE record_versions SET created_at = {-(2**63)} WHERE name = 'march'",
+    "a version over all": f"UPDATE record_versions SET version = {2**63 - 1} WHERE name = 'march'",
+    "a version under all": "UPDATE record_versions SET version = -1 WHERE name = 'march'",
+    "a change of no kind": "UPDATE changes SET kind = 'painted' WHERE name = 'march'",
+    "a change of a version under all": "UPDATE changes SET version = -7 WHERE name = 'march'",
+    "a revision over all": f"UPDATE changes SET revision = {2**63 - 1} WHERE name = 'march'",
+}
+
+
+# case 62
+@pytest.mark.parametrize("statement", NUMBERS.values(), ids=NUMBERS.keys())
+def test_what_no_server_writes_is_damage_to_whoever_asks(
+    own_server: Served, statement: str
+) -> None:
+    with own_server.enrol("alice").client() as client, opened(own_server) as database:
+        for name in ("march", "april"):
+            client.put("team", name, VALUE)
+        assert database.execute(statement).rowcount == 1
+        attempts: list[Callable[[], object]] = [
+            lambda: client.get("team", "march"),
+            lambda: list(client.list_records("team")),
+        ]
+        if "UPDATE changes" in statement:
+            attempts = [lambda: next(iter(client.watch("team", from_revision=1)))]
+        if f"= {2**63 - 1}" in statement and "size" not in statement:
+            attempts.append(lambda: client.put("team", "march", VALUE))
+        for attempt in attempts:
+            with pytest.raises(RemoteError, match="A stored record is damaged"):
+                attempt()
+        assert client.whoami().name == "alice"
 
 
 def test_a_record_that_is_damaged_can_be_put_anew_and_deleted(tampering: Tampering) -> None:

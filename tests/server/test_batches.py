@@ -119,9 +119,13 @@ def test_a_batch_puts_each_record_and_answers_in_order(
     now = server.clock()
     first = put_all(stub, *records)
     assert list(first.records) == [
-        RecordInfo(name=name, version=1, size=1, created_at=now, updated_at=now, labels={"k": name})
+        RecordInfo(name=name, version=1, size=1, created_at=now, updated_at=now)
         for name in ("b", "a", "c")
     ]
+    read = get_all(stub, namespace, "b").records[0].record
+    assert read == RecordInfo(
+        name="b", version=1, size=1, created_at=now, updated_at=now, labels={"k": "b"}
+    )
     second = put_all(stub, *records)
     assert [record.version for record in second.records] == [2, 2, 2]
     assert second.revision == first.revision + 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ import pytest
 import structlog
 
 from sealwire.client import MissingError, PreconditionError, RemoteError
+from sealwire.core.clock import Clock
 from sealwire.core.errors import Code
+from sealwire.server.housekeeping import HOUSEKEEPING_SECONDS, ROUND_MS, Housekeeper
+from sealwire.storage import NewRecord, Transaction
 from sealwire.v1.namespaces_pb2 import CreateNamespaceRequest
 from sealwire.v1.namespaces_pb2_grpc import NamespaceServiceStub
 from sealwire.v1.records_pb2 import (
@@ -24,6 +28,7 @@ from sealwire.v1.records_pb2 import (
 )
 from sealwire.v1.records_pb2_grpc import RecordServiceStub
 from tests.server.cast import Actor, Cast
+from tests.server.guarded import GuardedHouse, guarded_house
 from tests.server.kept import Kept, kept_server, signing_channel, stub_of
 from tests.server.watch_house import Watch
 from tests.storage.builders import plain
@@ -142,14 +147,82 @@ def test_a_namespace_keeps_its_versions_for_as_long_as_it_says(scene: Scene) -> 
     assert [info.version for info in listed.versions] == [3]
 
 
-def test_as_many_changes_are_kept_as_the_operator_says(tmp_path: Path, loop: LoopThread) -> None:
+def put_long_ago(house: GuardedHouse, *, ttl_ms: int | None = None) -> None:
+    """Put 500 versions of one record, and two of another behind it, that are not kept now."""
+    _, alice = house.join("alice")
+    now = house.clock() - MINUTE
+    expires_at, keep_ms = (None, 1) if ttl_ms is None else (now + ttl_ms, 0)
+
+    def unit(tx: Transaction) -> None:
+        made = tx.namespaces.create("team", owner_id=alice.id, now=now)
+        team = tx.namespaces.set_retention(made, keep_versions=0, keep_ms=keep_ms)
+        for name in ["hot"] * 500 + ["march"] * 2:
+            tx.records.put(team, NewRecord(name, b"", b"", expires_at), now=now)
+
+    house.store.write_blocking(unit)
+
+
+def left(house: GuardedHouse) -> dict[str, int]:
+    """Return how many versions with a value each record has."""
+    with plain(house.deployment.database) as connection:
+        return dict(
+            connection.execute(
+                "SELECT name, count(*) FROM record_versions WHERE blob IS NOT NULL GROUP BY name"
+            ).fetchall()
+        )
+
+
+def housekeeper(house: GuardedHouse, monotonic: Clock) -> Housekeeper:
+    return Housekeeper(
+        house.store,
+        clock=house.clock,
+        monotonic=monotonic,
+        keep_changes=100_000,
+        interval_seconds=HOUSEKEEPING_SECONDS,
+    )
+
+
+@pytest.mark.parametrize(("ttl_ms", "remaining"), [(None, {"hot": 1, "march": 1}), (1, {})])
+def test_a_round_goes_on_until_nothing_is_left(
+    tmp_path: Path, loop: LoopThread, ttl_ms: int | None, remaining: dict[str, int]
+) -> None:
+    with guarded_house(tmp_path / "deployment", loop) as house:
+        put_long_ago(house, ttl_ms=ttl_ms)
+        loop.run(housekeeper(house, lambda: 0).sweep())
+        assert left(house) == remaining
+
+
+@pytest.mark.parametrize(
+    ("ttl_ms", "rounds"),
+    [
+        (None, [{"hot": 300, "march": 2}, {"hot": 300, "march": 1}]),
+        (1, [{"hot": 300, "march": 2}, {"hot": 100, "march": 2}]),
+    ],
+)
+def test_a_round_ends_when_its_time_is_up_and_the_next_goes_on_from_there(
+    tmp_path: Path, loop: LoopThread, ttl_ms: int | None, rounds: list[dict[str, int]]
+) -> None:
+    ticks = itertools.count(step=ROUND_MS - 1)  # so that there is time for one unit
+    with guarded_house(tmp_path / "deployment", loop) as house:
+        put_long_ago(house, ttl_ms=ttl_ms)
+        keeper = housekeeper(house, lambda: next(ticks))
+        for remaining in rounds:
+            loop.run(keeper.sweep())
+            assert left(house) == remaining
+
+
+def test_as_many_changes_are_kept_as_the_operator_says_and_those_of_a_day(
+    tmp_path: Path, loop: LoopThread
+) -> None:
     with (
         kept_server(tmp_path / "deployment", loop, keep_changes=3) as kept,
         stub_of(kept.house.enrol("alice")) as stub,
     ):
         for number in range(5):
             stub.PutRecord(PutRecordRequest(namespace="team", name=f"r{number}"))
+        kept.sweep()
         assert len(Watch(stub, "team", 1).changes(5)) == 5
+        kept.house.clock.advance(DAY)
         kept.sweep()
         assert Watch(stub, "team", 3).names(3) == ["team:r2", "team:r3", "team:r4"]
         refusal = Watch(stub, "team", 2).refusal()
@@ -181,11 +254,29 @@ def test_what_an_erased_identity_left_is_removed_and_its_namespace_is_the_next_w
     assert refused.value.status_reason == "BEING_ERASED"
     scene.kept.sweep()
     assert scene.values() == []
-    assert scene.bob.client.put(scene.place, "march", b"bob's").version == 1
+    assert scene.bob.client.put(scene.place, "march", b"bob's").version == 3  # 1 and 2 were alice's
     scene.kept.sweep()
-    assert scene.values() == [("march", 1)]
+    assert scene.values() == [("march", 3)]
     assert scene.bob.client.get(scene.place, "march").value == b"bob's"
     assert scene.bob.client.get(f"{scene.place}/bobs", "march").value == b"bob's"
+
+
+def test_what_happened_under_an_erased_owner_is_not_told_as_of_the_next_ones_records(
+    scene: Scene,
+) -> None:
+    scene.put("march")
+    scene.put("never known to bob")
+    scene.alice.grant(scene.bob, "write read list", scene.place)
+    before = scene.put("march")
+    scene.erase(scene.alice)
+    scene.kept.sweep()
+    now = scene.bob.client.put(scene.place, "march", b"bob's").version
+    assert now > before
+    with stub_of(scene.bob.member) as stub:
+        assert [change.version for change in Watch(stub, scene.place, 1).changes(1)] == [now]
+    with pytest.raises(RemoteError) as refused:
+        scene.bob.client.put(scene.place, "march", b"clobber", if_version=before)
+    assert refused.value.status_reason == "VERSION_MISMATCH"
 
 
 def test_nobody_takes_a_namespace_over_without_the_right_to_write_there(scene: Scene) -> None:

@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sealwire.client import ForbiddenError, TransportError
+from sealwire.client import ForbiddenError, RemoteError, TransportError
 from sealwire.client.calling import ChannelCaller
 from sealwire.client.connection import Access
 from sealwire.client.lines import Circumstances
-from sealwire.client.operations import Blocking
+from sealwire.client.operations import Blocking, Subscription
 from sealwire.client.record_operations import RecordOperations
+from sealwire.client.resumption import Resumption
 from sealwire.client.upkeep import Upkeep
-from sealwire.v1.records_pb2 import WatchRecordsResponse
+from sealwire.core.errors import CompactedError, OverloadedError
+from sealwire.v1.envelope_pb2 import Status
+from sealwire.v1.records_pb2 import WatchRecordsRequest, WatchRecordsResponse
 from tests.server.cast import Actor, Cast
 from tests.server.keyring import rotated
 from tests.server.members import TIMEOUT, Member
@@ -124,6 +127,24 @@ def test_a_watch_ends_with_what_the_server_says_when_it_may_not_go_on(
     owner.ungrant(guest, "list", namespace)
     with pytest.raises(ForbiddenError):
         next(names(watch))
+
+
+@pytest.mark.parametrize(
+    ("reason", "goes_on"),
+    [(OverloadedError.reason, True), (CompactedError.reason, False)],
+)
+def test_a_watch_that_was_merely_too_slow_is_asked_for_again_if_it_ever_stood(
+    reason: str, goes_on: bool
+) -> None:
+    refusal = RemoteError(Status(reason=reason), "It ends.")
+    watch = Resumption[WatchRecordsResponse](
+        Subscription("/service/Watch", WatchRecordsRequest()), os.urandom
+    )
+    assert not watch.goes_on_after(refusal)
+    watch.advance(WatchRecordsResponse(next_revision=7))
+    assert watch.goes_on_after(refusal) == goes_on
+    assert watch.request() == WatchRecordsRequest(from_revision=7)
+    assert watch.pause() > 0
 
 
 def test_a_watch_that_never_stood_is_given_up(owner: Actor, namespace: str) -> None:

@@ -74,6 +74,15 @@ def test_a_signal_ends_a_server_that_nobody_uses_with_0(
 
 
 # case 96
+def test_what_a_killed_writer_left_of_a_salt_is_gone_when_it_serves(directory: Path) -> None:
+    left = directory / "salts" / f".{'0' * 36}.0123456789abcdef.tmp"
+    left.write_bytes(bytes(range(32)))
+    with ServerProcess(directory) as server:
+        assert list(left.parent.iterdir()) == []
+        assert server.terminate().code == 0
+
+
+# case 96
 def test_requests_under_way_when_it_is_told_to_stop_are_finished(directory: Path) -> None:
     journal = directory / "replay" / "current"
     with ServerProcess(directory) as server:

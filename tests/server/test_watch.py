@@ -306,23 +306,27 @@ def test_a_change_whose_name_nobody_can_tell_any_more_is_passed_over(
     assert owner.watch(place, position).names(1) == known[1:]
 
 
-def test_a_namespace_whose_row_was_altered_ends_watches_instead_of_hiding_its_changes(
+def test_a_namespace_whose_row_was_altered_ends_the_watches_of_its_subtree_and_no_others(
     tmp_path: Path, loop: LoopThread
 ) -> None:
     with watch_house(tmp_path / "deployment", loop) as house:
         owner = house.join()
-        owner.put("team", "r")
-        owner.put("team/a", "r")
-        watch = owner.watch("team").begun()
+        for place in ("team", "team/a", "elsewhere"):
+            owner.put(place, "r")
+        watch, other = owner.watch("team").begun(), owner.watch("elsewhere").begun()
+        start = other.next_revision
         execute(
             house.house.deployment.database,
-            "UPDATE namespaces SET name = 'x/a' WHERE name = 'team/a'",
+            "UPDATE namespaces SET keep_versions = 1 WHERE name = 'team/a'",
         )
         house.house.store.write_blocking(
             lambda tx: tx.changes.add(ChangeKind.PUT, [(2, "r", 1)], now=1)
         )
         refusal = watch.refusal()
         assert (refusal.code, refusal.status_reason) == (Code.DATA_LOSS, "SEAL_BROKEN")
+        owner.put("elsewhere", "r")
+        for going in (other, owner.watch("elsewhere", start)):
+            assert going.names(1) == ["elsewhere:r"]
 
 
 # --- how the hub comes to know

@@ -58,7 +58,8 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, loop: LoopThread) -> Iterator[WatchHouse]:
-    with watch_house(tmp_path_factory.mktemp("watch") / "deployment", loop) as house:
+    limits = WatchLimits(max_of_identity=250)
+    with watch_house(tmp_path_factory.mktemp("watch") / "deployment", loop, limits) as house:
         yield house
 
 
@@ -224,6 +225,25 @@ def test_a_client_that_takes_its_changes_too_slowly_is_cut_off_and_goes_on_where
         assert [change.revision for change in rest] == list(range(first + 500, last + 1))
 
 
+def test_what_happens_elsewhere_is_not_what_a_slow_client_lags_behind(
+    tmp_path: Path, loop: LoopThread
+) -> None:
+    with watch_house(tmp_path / "deployment", loop, WatchLimits(max_lag=50)) as house:
+        owner, neighbour = house.join(), house.join()
+        owner.put("team", "first")
+        neighbour.put("loud", "first")
+        watch = house.narrowly(owner).watch("team").begun()
+        witnesses = owner.watch("team").begun(), neighbour.watch("loud").begun()
+        owner.put_all("team", *long_names(500))  # more than the connection takes meanwhile
+        witnesses[0].changes(500)
+        for _ in range(2):
+            neighbour.put_all("loud", *(f"{number}" for number in range(1_000)))
+        owner.put("team", "last")
+        witnesses[0].changes(1)
+        witnesses[1].changes(2_000)
+        assert watch.names(501)[-1] == "team:last"
+
+
 # --- with the server
 
 
@@ -252,6 +272,22 @@ def test_there_are_no_more_watches_than_the_server_can_bear(
         assert owner.watch("team").refusal().status_reason == "OVERLOADED"
         owner.put("team", "second")
         assert [watch.names(1) for watch in (first, second)] == [["team:second"]] * 2
+
+
+def test_nobody_has_more_watches_than_one_may_and_others_have_theirs(
+    tmp_path: Path, loop: LoopThread
+) -> None:
+    with watch_house(tmp_path / "deployment", loop, WatchLimits(max_of_identity=2)) as house:
+        owner, other = house.join(), house.join()
+        owner.put("team", "first")
+        other.put("others", "first")
+        watches = [owner.watch("team").begun() for _ in range(2)]
+        refusal = owner.watch("team").refusal()
+        assert refusal.status_reason == "OVERLOADED"
+        assert "may have 2 watches at once" in str(refusal)
+        other.watch("others").begun()
+        owner.put("team", "second")
+        assert [watch.names(1) for watch in watches] == [["team:second"]] * 2
 
 
 # --- at rest
@@ -303,3 +339,16 @@ def test_of_many_idle_watches_only_those_are_woken_whose_subtree_has_changed(
     reads, names = loop.run(watched())
     assert names == ["here"]
     assert reads == 1
+
+
+def test_who_may_go_on_is_not_woken_when_others_come_by_rights(scene: Scene) -> None:
+    claimer, lost = scene.house.join("claimer"), scene.guest.watch(scene.place).begun()
+    watches = [scene.owner.watch(scene.place).begun() for _ in range(3)]
+    before = scene.house.read_by_watches()
+    for number in range(10):
+        claimer.put(f"{scene.place[8:]}-{number}", "r")
+    ungrant(scene)
+    assert isinstance(lost.refusal(), ForbiddenError)  # so the hub has looked
+    assert scene.house.read_by_watches() - before == 1
+    scene.owner.put(scene.place, "later")
+    assert [watch.names(1) for watch in watches] == [[f"{scene.place}:later"]] * 3

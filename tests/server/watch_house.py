@@ -241,7 +241,11 @@ class WatchHouse:
     def sweep(self) -> None:
         """Do what a server does now and then."""
         housekeeper = Housekeeper(
-            self.house.store, clock=self.house.clock, keep_changes=100_000, interval_seconds=1
+            self.house.store,
+            clock=self.house.clock,
+            monotonic=self.house.monotonic,
+            keep_changes=100_000,
+            interval_seconds=1,
         )
         self.house.loop.run(housekeeper.sweep())
 

@@ -172,7 +172,7 @@ def look(store: Store, namespace: Namespace) -> tuple[State, frozenset[str]]:
     def unit(tx: Transaction) -> tuple[State, frozenset[str]]:
         heads = {}
         for name in NAMES:
-            rows = tx.records.versions(namespace, name, before=100, limit=100)
+            rows = tx.records.versions(namespace, name, before=100, limit=100, now=NOW)
             assert [row.version for row in rows] == list(range(len(rows), 0, -1))
             if rows:
                 live = head(tx, namespace, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -9,17 +10,18 @@ from typing import Final
 import pytest
 
 from sealwire.core.errors import SealError
+from sealwire.core.keys import PrivateKey
 from sealwire.storage import IdentityState, Namespace, NewRecord, Store, Transaction
-from sealwire.storage.housekeeping import MAX_CHANGES
+from sealwire.storage.housekeeping import MAX_CHANGES, MIN_KEEP_MS
 from sealwire.storage.portions import MAX_BYTES, MAX_ROWS, Place, portion
-from sealwire.storage.retention import START, WALK_ROWS, Position
+from sealwire.storage.retention import WALK_ROWS, Position
 from tests.storage.builders import (
     ALICE,
     BOB,
     NOW,
+    enrolled,
     get,
     namespace_of,
-    new_identity,
     plain,
     put,
     sealed_namespace_of,
@@ -65,20 +67,24 @@ def expire(store: Store, *, now: int) -> int:
 
 def drop_outgrown(store: Store, *, now: int) -> int:
     """Walk once through all versions; return how many units looked."""
-    reached, units = stage(store, START, now=now), 1
+    reached, units = stage(store, None, now=now), 1
     while reached is not None:
         reached, units = stage(store, reached, now=now), units + 1
     return units
 
 
-def stage(store: Store, position: Position, *, now: int) -> Position | None:
+def stage(store: Store, position: Position | None, *, now: int) -> Position | None:
     places, reached = store.read_blocking(lambda tx: tx.retention.outgrown(position, now=now))
     store.write_blocking(lambda tx: tx.retention.drop(places, now=now))
     return reached
 
 
+def surplus(store: Store, *, keep: int, now: int = NOW + MIN_KEEP_MS) -> int:
+    return store.read_blocking(lambda tx: tx.housekeeping.surplus(keep=keep, now=now))
+
+
 def forget(store: Store, *, keep: int) -> None:
-    while keep_from := store.read_blocking(lambda tx: tx.housekeeping.surplus(keep=keep)):
+    while keep_from := surplus(store, keep=keep):
         store.write_blocking(lambda tx: tx.housekeeping.forget_changes(keep_from=keep_from))
 
 
@@ -245,10 +251,24 @@ def test_a_walk_goes_on_where_it_was_and_looks_at_all(store: Store, database: Pa
     kept = retained(store, keep_versions=0, keep_ms=1_000)
     put_many(store, kept, WALK_ROWS)
     put_at(store, kept, f"r{WALK_ROWS - 1:05}", NOW)  # its two versions lie in two walks
-    put_at(store, kept, "z", *[NOW] * (MAX_ROWS + 3))
+    put_at(store, kept, "z", *[NOW] * 4)
     assert drop_outgrown(store, now=NOW + 1_000) > 2
     assert len(stored(database)) == WALK_ROWS + 1
-    assert {version for _, version, _ in stored(database)} == {1, 2, MAX_ROWS + 3}
+    assert {version for _, version, _ in stored(database)} == {1, 2, 4}
+
+
+def test_a_record_with_much_to_drop_does_not_keep_the_others_waiting(
+    store: Store, database: Path
+) -> None:
+    kept = retained(store, keep_versions=0, keep_ms=1_000)
+    put_at(store, kept, "hot", *[NOW] * (2 * MAX_ROWS + 2))
+    put_at(store, kept, "march", NOW, NOW)
+    drop_outgrown(store, now=NOW + 1_000)
+    assert versions(database, "hot")[0] == MAX_ROWS + 1
+    assert versions(database, "march") == [2]
+    for _ in range(2):
+        drop_outgrown(store, now=NOW + 1_000)
+    assert versions(database, "hot") == [2 * MAX_ROWS + 2]
 
 
 def test_where_the_row_of_a_namespace_was_altered_everything_is_kept(
@@ -280,16 +300,34 @@ def test_the_newest_changes_are_kept_and_their_numbers_go_on(
 
 
 def test_an_empty_store_has_nothing_to_forget(store: Store) -> None:
-    assert store.read_blocking(lambda tx: tx.housekeeping.surplus(keep=1)) == 0
+    assert surplus(store, keep=1) == 0
 
 
 def test_many_changes_are_forgotten_in_several_units(store: Store, namespace: Namespace) -> None:
     for _ in range(2):
         put_many(store, namespace, MAX_CHANGES)
-    first = store.read_blocking(lambda tx: tx.housekeeping.surplus(keep=10))
+    first = surplus(store, keep=10)
     assert first == MAX_CHANGES + 1
     forget(store, keep=10)
     assert len(kinds(store)) == 10
+
+
+def test_a_change_is_kept_for_a_day_however_many_come_behind_it(
+    store: Store, namespace: Namespace
+) -> None:
+    put_at(store, namespace, "march", NOW, NOW, NOW + 1, NOW + 1)
+    put_many(store, namespace, 2 * MAX_CHANGES)
+    day = NOW + MIN_KEEP_MS
+    assert surplus(store, keep=1, now=day - 1) == 0
+    assert surplus(store, keep=1, now=day) == 3
+    assert surplus(store, keep=1, now=day + 1) == MAX_CHANGES + 1
+
+
+def test_changes_from_a_clock_that_was_fast_are_kept_by_number_alone(
+    store: Store, namespace: Namespace
+) -> None:
+    put_at(store, namespace, "march", *[NOW + 1] * 3)
+    assert surplus(store, keep=1, now=NOW) == 3
 
 
 def test_a_record_that_has_ended_is_known_as_long_as_a_change_names_it(
@@ -394,8 +432,22 @@ def test_what_an_intruder_calls_erased_is_not_removed(
     assert stored(database) == [("march", 1, True)]
 
 
+def test_where_an_altered_namespace_keeps_what_is_unreadable_others_do_not_wait_for_it(
+    store: Store, namespace: Namespace, database: Path
+) -> None:
+    others = namespace_of(store, BOB, "others")
+    for place in (namespace, others):
+        put(store, place, "march", b"value")
+    for place in (namespace, others):
+        erase(store, place.owner_id)
+    execute(database, "UPDATE namespaces SET keep_versions = 1 WHERE name <> 'others'")
+    remove_unreadable(store)
+    assert len(stored(database)) == 1
+
+
 def test_an_empty_namespace_can_be_given_to_another_owner(store: Store, database: Path) -> None:
     private = sealed_namespace_of(store, ALICE, "private")
+    others = namespace_of(store, BOB, "others")
     put(store, private, "march", b"alice's")
     erase(store, private.owner_id)
     remove_unreadable(store)
@@ -404,15 +456,59 @@ def test_an_empty_namespace_can_be_given_to_another_owner(store: Store, database
         found = tx.namespaces.find("private")
         assert found is not None
         assert not tx.records.has_any(found)
-        bob = tx.identities.create(new_identity(BOB), NOW)
-        return tx.namespaces.take_over(found, owner_id=bob.id, now=NOW + 1)
+        return tx.namespaces.take_over(found, owner_id=others.owner_id, now=NOW + 1)
 
     taken = store.write_blocking(take_over)
     assert store.read_blocking(lambda tx: tx.namespaces.find("private")) == taken
     assert taken.name_key not in {None, private.name_key}
     assert taken.created_at == NOW + 1
-    assert put(store, taken, "march", b"bob's") == 1
+    assert taken.id != private.id
+    assert put(store, taken, "march", b"bob's") == 2
     assert get(store, taken, "march") == b"bob's"
     assert "march" not in {name for name, _, _ in stored(database)}
     remove_unreadable(store)
     assert len(stored(database)) == 1
+
+
+def taken_over(store: Store, name: str, owner: PrivateKey) -> Namespace:
+    """Erase the owner of a namespace, and give it to another."""
+
+    def found(tx: Transaction) -> Namespace:
+        namespace = tx.namespaces.find(name)
+        assert namespace is not None
+        return namespace
+
+    def unit(tx: Transaction) -> Namespace:
+        return tx.namespaces.take_over(found(tx), owner_id=enrolled(tx, owner), now=NOW + 1)
+
+    erase(store, store.read_blocking(found).owner_id)
+    remove_unreadable(store)
+    return store.write_blocking(unit)
+
+
+def test_no_version_of_a_new_owner_has_a_number_that_was_in_use(store: Store) -> None:
+    kept = retained(store, keep_versions=0, keep_ms=0)
+    put_at(store, kept, "hot", *[NOW] * (MAX_ROWS + 5))  # removed in several units
+    put_at(store, kept, "march", NOW)
+    bobs = taken_over(store, "kept", BOB)
+    assert put(store, bobs, "march", b"") == MAX_ROWS + 6
+    assert put(store, bobs, "march", b"") == MAX_ROWS + 7
+    assert put(store, bobs, "april", b"") == MAX_ROWS + 6
+    third = taken_over(store, "kept", PrivateKey.generate(os.urandom))
+    assert put(store, third, "march", b"") == MAX_ROWS + 8
+
+
+def test_changes_from_before_a_namespace_changed_hands_name_none_any_more(store: Store) -> None:
+    old = namespace_of(store, ALICE, "private")
+    put(store, old, "march", b"alice's")
+    new = taken_over(store, "private", BOB)
+    put(store, new, "march", b"bob's")
+    others = namespace_of(store, BOB, "others")
+
+    def named(tx: Transaction) -> list[Namespace | None]:
+        changes = tx.changes.page(start=1, limit=10)
+        return [tx.namespaces.find_by_id(change.namespace_id) for change in changes]
+
+    found = store.read_blocking(named)
+    assert [None if space is None else space.id for space in found] == [None, new.id]
+    assert others.id not in {old.id, new.id}

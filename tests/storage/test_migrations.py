@@ -173,7 +173,7 @@ def test_from_every_revision_that_held_salts_each_record_comes_along_as_its_only
             place = tx.namespaces.find(namespace)
             assert place is not None
             row = RecordRow(name, version=3, size=len(value), created_at=NOW, updated_at=NOW + 5)
-            assert tx.records.versions(place, name, before=99, limit=99) == [row]
+            assert tx.records.versions(place, name, before=99, limit=99, now=NOW) == [row]
             assert tx.records.get(place, name, version=3, now=NOW) == (row, value)
             for absent in (1, 2, 4):
                 assert tx.records.get(place, name, version=absent, now=NOW) is None

@@ -62,7 +62,7 @@ def reads(space: Namespace, name: str) -> list[Look]:
 def lists(space: Namespace) -> list[Look]:
     return [
         lambda tx: tx.listing.page(space, Query(), now=NOW),
-        lambda tx: tx.records.versions(space, "march", before=99, limit=99),
+        lambda tx: tx.records.versions(space, "march", before=99, limit=99, now=NOW),
     ]
 
 
@@ -264,6 +264,137 @@ def test_a_sealed_column_altered_at_any_byte_or_cut_anywhere_does_not_open(
         connection.execute(statement, (sealed, here))
     for look in lists(spaces["secret"]):
         assert store.read_blocking(look)
+
+
+MOST = 2**63 - 1
+
+
+# case 62
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *("size = -1", f"size = {MOST}", "created_at = -1", f"created_at = {MOST}"),
+        *("updated_at = -1", f"updated_at = {MOST}", f"expires_at = {MOST}"),
+    ],
+)
+@pytest.mark.parametrize("space", ["secret", "plain"])
+def test_a_number_that_no_server_writes_is_neither_read_nor_listed(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, space: str, edit: str
+) -> None:
+    here = tamperer.rowid(space, "march", 2)
+    tamperer.execute(f"UPDATE record_versions SET {edit} WHERE rowid = ?", here)  # noqa: S608 - ours
+    refused(store, [*reads(spaces[space], "march"), *lists(spaces[space])])
+
+
+# case 62
+@pytest.mark.parametrize("edit", ["expires_at = -5", "expires_at = 0", "deleted_at = -1"])
+def test_an_end_that_no_server_writes_is_not_told(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, edit: str
+) -> None:
+    here = tamperer.rowid("plain", "march", 2)
+    tamperer.execute(f"UPDATE record_versions SET {edit} WHERE rowid = ?", here)  # noqa: S608 - ours
+    plain, shown = spaces["plain"], Query(show_deleted=True)
+    refused(store, lists(plain)[1:])
+    assert store.read_blocking(lambda tx: tx.records.get(plain, "march", now=NOW)) is None
+    if edit.startswith("deleted_at"):
+        refused(store, [lambda tx: tx.listing.page(plain, shown, now=NOW)])
+
+
+# case 62
+@pytest.mark.parametrize("edit", ["size = -1", f"updated_at = {MOST}", "expires_at = -5"])
+def test_a_record_whose_row_was_altered_can_be_put_anew(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, edit: str
+) -> None:
+    here = tamperer.rowid("plain", "march", 2)
+    tamperer.execute(f"UPDATE record_versions SET {edit} WHERE rowid = ?", here)  # noqa: S608 - ours
+    assert put(store, spaces["plain"], "march", b"newer") == 3
+    for look in (reads(spaces["plain"], "march")[0], lists(spaces["plain"])[0]):
+        assert store.read_blocking(look)
+
+
+# case 62
+@pytest.mark.parametrize("edit", [f"version = {MOST}", "version = -1", "version = 0"])
+@pytest.mark.parametrize("space", ["secret", "plain"])
+def test_a_version_that_is_not_counted_to_is_refused_whatever_is_asked(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, space: str, edit: str
+) -> None:
+    here, older = (tamperer.rowid(space, "march", version) for version in (2, 1))
+    tamperer.execute("DELETE FROM record_versions WHERE rowid = ?", older)
+    tamperer.execute(f"UPDATE record_versions SET {edit} WHERE rowid = ?", here)  # noqa: S608 - ours
+    place = spaces[space]
+    refused(store, [reads(place, "march")[0], lists(place)[0]])
+    refused(store, [lambda tx: tx.records.current_version(place, "march", now=NOW)])
+    with pytest.raises(SealError):
+        put(store, place, "march", b"newer")
+
+
+# case 62
+def test_a_beginning_that_no_server_writes_does_not_get_into_what_is_put(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer
+) -> None:
+    here = tamperer.rowid("plain", "march", 2)
+    tamperer.execute("UPDATE record_versions SET created_at = -1 WHERE rowid = ?", here)
+    with pytest.raises(SealError, match="out of bounds"):
+        put(store, spaces["plain"], "march", b"newer")
+
+
+# case 62
+@pytest.mark.parametrize("version", [2**63 - 2, 2**63 - 1])
+def test_a_version_that_leaves_no_room_for_another_is_not_counted_up(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, version: int
+) -> None:
+    here = tamperer.rowid("plain", "march", 2)
+    tamperer.execute("UPDATE record_versions SET version = ? WHERE rowid = ?", version, here)
+    refused(store, reads(spaces["plain"], "march")[:1])
+    with pytest.raises(SealError, match="out of bounds"):
+        put(store, spaces["plain"], "march", b"newer")
+
+
+# case 62
+@pytest.mark.parametrize("text", ["name", "sealed_name"])
+def test_a_name_that_is_no_text_is_refused(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, text: str
+) -> None:
+    tamperer.execute(
+        f"UPDATE record_versions SET {text} = CAST(x'ff' AS {'TEXT' if text == 'name' else 'BLOB'})"  # noqa: S608 - ours
+        " WHERE rowid = ?",
+        tamperer.rowid("secret", "march", 2),
+    )
+    refused(store, lists(spaces["secret"])[:1])
+
+
+# Changes.
+
+CHANGE_EDITS = {
+    "of no kind": "kind = 'painted'",
+    "of a version under all": "version = -7",
+    "of a version over all": f"version = {2**63 - 1}",
+    "at a time before all": "at = -1",
+    "with a revision over all": f"revision = {2**63 - 1}",
+}
+
+
+# case 62
+@pytest.mark.parametrize("edit", CHANGE_EDITS.values(), ids=CHANGE_EDITS.keys())
+def test_a_change_that_no_server_writes_is_not_told(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer, edit: str
+) -> None:
+    tamperer.execute(f"UPDATE changes SET {edit} WHERE revision = ?", 3)  # noqa: S608 - ours
+    assert len(store.read_blocking(lambda tx: tx.changes.page(start=1, limit=2))) == 2
+    refused(store, [lambda tx: tx.changes.page(start=1, limit=999)])
+
+
+# case 62
+def test_behind_a_revision_that_is_never_given_none_is(
+    store: Store, spaces: dict[str, Namespace], tamperer: Tamperer
+) -> None:
+    """SQLite would take any number there is for the next."""
+    last = store.read_blocking(lambda tx: tx.changes.last())
+    tamperer.execute("UPDATE changes SET revision = ? WHERE revision = 3", 2**63 - 1)
+    with pytest.raises(SealError, match="out of bounds"):
+        put(store, spaces["plain"], "march", b"newer")
+    tamperer.execute("UPDATE changes SET revision = 3 WHERE revision = ?", 2**63 - 1)
+    assert store.read_blocking(lambda tx: tx.changes.last()) == last
 
 
 # Answers.

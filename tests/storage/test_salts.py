@@ -152,6 +152,74 @@ def test_what_is_being_written_is_no_salt(salts: SaltDirectory, kept: Path) -> N
     assert salts.names() == {ID}
 
 
+def left_by_a_killed_writer(salts: SaltDirectory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a salt, and end where its file would have got its name; return what is left."""
+    with monkeypatch.context() as patch:
+        for step in ("link", "unlink"):  # a process that is killed does neither
+            patch.setattr(os, step, lambda *_args, **_kinds: None)
+        salts.create(ID, SALT)
+    (left,) = salts.path.iterdir()
+    assert (left.suffix, left.read_bytes()) == (".tmp", SALT)
+    return left
+
+
+# case 96
+def test_what_a_killed_writer_left_of_a_salt_is_erased_with_it(
+    salts: SaltDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = left_by_a_killed_writer(salts, monkeypatch)
+    salts.create("another", OTHER)
+    anothers = salts.path / ".another.0123.tmp"
+    anothers.write_bytes(OTHER)
+    second = salts.path / "second name"
+    os.link(left, second)
+    salts.create(ID, SALT)
+    salts.erase(ID)
+    assert files(salts.path) == {"another": OTHER, anothers.name: OTHER, second.name: bytes(32)}
+
+
+def test_what_was_left_of_a_salt_that_never_came_to_be_is_erased(
+    salts: SaltDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by_a_killed_writer(salts, monkeypatch)
+    salts.erase(ID)
+    assert files(salts.path) == {}
+
+
+def test_what_is_left_and_can_not_be_erased_keeps_the_salt_for_the_next_attempt(
+    salts: SaltDirectory, kept: Path
+) -> None:
+    (salts.path / f".{ID}.0123.tmp").mkdir()
+    with pytest.raises(UnavailableError, match="can't be destroyed now"):
+        salts.erase(ID)
+    assert files(kept.parent) == {ID: SALT}
+
+
+def test_what_killed_writers_left_is_overwritten_and_removed(
+    salts: SaltDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = left_by_a_killed_writer(salts, monkeypatch)
+    with left.open("rb") as open_still:
+        salts.make()
+        assert files(salts.path) == {}
+        assert open_still.read() == bytes(32)
+
+
+def test_a_second_name_of_a_salt_is_removed_and_the_salt_stays(
+    salts: SaltDirectory, kept: Path
+) -> None:
+    """A writer was killed when the file had its name, and its first one still."""
+    os.link(kept, salts.path / f".{ID}.0123.tmp")
+    salts.remove_leftovers()
+    assert files(kept.parent) == {ID: SALT}
+
+
+def test_what_was_left_and_can_not_be_removed_is_said(salts: SaltDirectory) -> None:
+    (salts.path / f".{ID}.0123.tmp").symlink_to("elsewhere")
+    with pytest.raises(ConfigurationError, match="can't be destroyed"):
+        salts.remove_leftovers()
+
+
 def test_without_room_no_salt_is_kept_and_nothing_is_left(salts: SaltDirectory) -> None:
     salts.path.rmdir()
     with pytest.raises(UnavailableError, match="can't be written"):

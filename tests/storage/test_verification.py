@@ -205,7 +205,9 @@ def taken_over(store: Store, spaces: dict[str, Namespace]) -> None:
     removed(store, spaces)
 
     def unit(tx: Transaction) -> None:
-        space = tx.namespaces.take_over(spaces["carols"], owner_id=enrolled(tx, BOB), now=NOW + 1)
+        empty = tx.namespaces.find("carols")
+        assert empty is not None
+        space = tx.namespaces.take_over(empty, owner_id=enrolled(tx, BOB), now=NOW + 1)
         tx.records.put(space, NewRecord("march", b"bob's"), now=NOW + 1)
 
     store.write_blocking(unit)
@@ -441,6 +443,102 @@ def test_a_sealed_record_is_named_as_it_is_stored(
     (damage,) = damages(store)
     assert damage.place == {"namespace": "sealed", "stored_name": stored, "version": 3}
     assert "june" not in damage.problem
+
+
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+NO_TEXT = "CAST(x'ff' AS TEXT)"
+CELLS = {
+    "an end before all time": (of_march("expires_at = -5"), "version"),
+    "an end behind all time": (of_march(f"expires_at = {HIGHEST}"), "version"),
+    "a beginning before all time": (of_march(f"created_at = {LOWEST}"), "version"),
+    "a change before all time": (of_march("updated_at = -1"), "version"),
+    "a deletion before all time": (of_march("deleted_at = -1"), "version"),
+    "a size under nothing": (of_march("size = -1"), "version"),
+    "a size over everything": (of_march(f"size = {HIGHEST}"), "version"),
+    "a version under all": (of_march("version = -7"), "version"),
+    "a version over all": (of_march(f"version = {HIGHEST}"), "version"),
+    "a name that is no text": (of_march(f"name = {NO_TEXT}"), "version"),
+    "a damaged version in the first place": (
+        of_march(f"size = 7, rowid = {LOWEST}"),
+        "version",
+    ),
+    "a revision over all": (
+        f"UPDATE changes SET revision = {HIGHEST} WHERE revision = 3",
+        "change",
+    ),
+    "a revision under all": (
+        f"UPDATE changes SET revision = {LOWEST} WHERE revision = 3",
+        "change",
+    ),
+    "no revision": ("UPDATE changes SET revision = 0 WHERE revision = 3", "change"),
+    "a change of a version under all": (
+        "UPDATE changes SET version = -7 WHERE revision = 3",
+        "change",
+    ),
+    "a change of a version over all": (
+        f"UPDATE changes SET version = {HIGHEST} WHERE revision = 3",
+        "change",
+    ),
+    "a change at a time before all": ("UPDATE changes SET at = -1 WHERE revision = 3", "change"),
+    "a change of a name that is no text": (
+        f"UPDATE changes SET name = {NO_TEXT} WHERE revision = 3",
+        "record",
+    ),
+    "a request id that is no text": (f"UPDATE answers SET request_id = {NO_TEXT}", "answer"),
+    "labels that are no text": (f"UPDATE identities SET labels = {NO_TEXT}", "row of identities"),
+    "a role that is no text": (
+        f"UPDATE identities SET role = {NO_TEXT}, rowid = {LOWEST} WHERE rowid = 1",
+        "row of identities",
+    ),
+    "a namespace that is no text": (
+        f"UPDATE namespaces SET name = {NO_TEXT} WHERE name = 'plain'",
+        "row of namespaces",
+    ),
+}
+
+
+# case 62
+@pytest.mark.parametrize(("statement", "kind"), CELLS.values(), ids=CELLS.keys())
+def test_whatever_a_cell_holds_its_row_is_named_and_all_others_are_looked_at(
+    store: Store, spaces: dict[str, Namespace], database: Path, statement: str, kind: str
+) -> None:
+    with plain(database) as connection:
+        limit = " AND rowid IN (SELECT rowid FROM answers LIMIT 1)"
+        one = f"{statement} WHERE 1{limit}" if kind == "answer" else statement
+        assert connection.execute(one).rowcount > 0
+        connection.execute(
+            "UPDATE record_versions SET blob = x'00' WHERE rowid ="
+            " (SELECT max(rowid) FROM record_versions)"
+        )
+        connection.execute("UPDATE changes SET kind = 'painted' WHERE revision = 1")
+        connection.execute("UPDATE answers SET response = x'00'")
+    found = findings(store)
+    kinds = [damage.kind for finding in found for damage in finding.damage]
+    assert {kind, "version", "change", "answer"} <= set(kinds)
+    assert kinds.count("version") > (kind == "version")
+    assert not any("Not all of it" in d.problem for finding in found for d in finding.damage)
+    assert sum(f.looked_at for f in found) == store.read_blocking(count_verified)
+
+
+# case 62
+@pytest.mark.parametrize("column", ["version", "size", "created_at", "expires_at", "blob"])
+def test_what_is_not_of_its_columns_type_is_named(
+    store: Store, spaces: dict[str, Namespace], database: Path, column: str
+) -> None:
+    store.close()
+    with plain(database) as connection:
+        connection.execute("PRAGMA writable_schema = 1")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(replace(sql, 'INTEGER', 'ANY'), 'BLOB', 'ANY')"
+            " WHERE name = 'record_versions'"
+        )
+    with plain(database) as connection:
+        assert connection.execute(of_march(f"{column} = 'text'")).rowcount == 1
+    with opened(database, seed="verify") as again:
+        found = findings(again)
+        assert sum(f.looked_at for f in found) == again.read_blocking(count_verified)
+    places = [dict(d.place) for finding in found for d in finding.damage if d.kind == "version"]
+    assert any("march" in place.values() for place in places)
 
 
 @pytest.mark.parametrize("column", ["sealed_name", "name"])

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from sealwire.client.attempts import MAX_ATTEMPTS, backoff
 from sealwire.client.errors import RemoteError, TransportError
 from sealwire.client.operations import Subscription
-from sealwire.core.errors import Code
+from sealwire.core.errors import Code, OverloadedError
 from sealwire.core.keys import Random
 
 STREAM_SECONDS: Final = 600.0
@@ -25,7 +25,7 @@ class Resumption(Generic[T]):
     """One subscription: every stream goes on where the last verified answer of the others ended.
 
     One that never stood is given up as any call is, one that stood is asked for again until the
-    server itself refuses.
+    server itself refuses; one that was merely too slow goes on.
     """
 
     subscription: Subscription[T]
@@ -51,6 +51,7 @@ class Resumption(Generic[T]):
 
     def goes_on_after(self, error: TransportError | RemoteError) -> bool:
         """Tell whether there is to be another stream after this end of one."""
+        stood = self._next_revision is not None
         if isinstance(error, RemoteError) and error.code != Code.UNAVAILABLE:
-            return False
-        return self._next_revision is not None or self._failures + 1 < MAX_ATTEMPTS
+            return stood and error.status_reason == OverloadedError.reason
+        return stood or self._failures + 1 < MAX_ATTEMPTS

@@ -76,7 +76,7 @@ class NamespaceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateNamespace(self, request, context):
-        """Changes how a namespace keeps versions.
+        """Changes how a namespace keeps versions. Those that it keeps no longer are gone soon after.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

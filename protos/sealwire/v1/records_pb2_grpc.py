@@ -154,7 +154,7 @@ class RecordServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetRecords(self, request, context):
-        """Opens up to 1,000 records, as of one moment; at most 4 MiB together.
+        """Opens up to 1,000 records, as of one moment; at most 3.25 MiB together.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -128,6 +128,7 @@ def build_server(
         housekeeper = Housekeeper(
             store,
             clock=clock,
+            monotonic=monotonic,
             keep_changes=deployment.config.keep_changes,
             interval_seconds=housekeeping_seconds,
         )

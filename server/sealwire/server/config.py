@@ -165,8 +165,8 @@ client_certificate_days = {client_certificate_days}
 # whose CA stands in client-ca.crt, and is bound to exactly the URI in that.
 client_certificates = "{client_certificates}"
 
-# How many changes of records are kept for those who watch. A watch that was cut off while more than
-# that happened can't go on where it was.
+# How many changes of records are kept for those who watch, besides those of the last 24 hours. A
+# watch that was cut off for longer than both can't go on where it was.
 keep_changes = {keep_changes}
 
 [root_keys]

@@ -16,7 +16,7 @@ from sealwire.core.clock import Clock
 from sealwire.core.errors import PolicyError
 from sealwire.interceptors import Call
 from sealwire.server.authorization import Authorization, Unit
-from sealwire.server.idempotency import Mutation, once
+from sealwire.server.idempotency import Answering, Mutation, once
 from sealwire.server.key_directory import StoreKeyDirectory
 from sealwire.server.permissions import PERMISSIONS, Rule
 from sealwire.server.rights import Rights, require_active
@@ -46,6 +46,12 @@ class Guard:
         self.keys.observe(version)
         return result
 
+    async def read_long(self, call: Call, unit: Unit[T]) -> T:
+        """Do as `read` does, for a unit that may take long: it holds up no others but its like."""
+        result, version = await self.store.read_long(self._unit(call, unit))
+        self.keys.observe(version)
+        return result
+
     async def write(self, call: Call, unit: Unit[T]) -> T:
         """Return what `unit` returns, once it is on stable storage; else it has no effect.
 
@@ -57,18 +63,26 @@ class Guard:
         self.keys.observe(version)
         return result
 
-    async def mutate(self, call: Call, request: Mutation, unit: Unit[M]) -> M:
+    async def mutate(
+        self,
+        call: Call,
+        request: Mutation,
+        unit: Unit[M],
+        *,
+        answering: Answering[M] | None = None,
+    ) -> M:
         """Do as `write` does, once for each request id of the caller's identity.
 
         A retry is answered as the first delivery was, whatever has changed since, also after a
-        restart. Without a request id, every delivery has its effect.
+        restart; `answering` says how, if the answer is not to be kept whole. Without a request id,
+        every delivery has its effect.
 
         Raises:
             MalformedError: if the request id is no UUID.
             RequestIdReusedError: if it was used for another request.
             AuthenticationError, UnavailableError, OverloadedError, SealError: as `write`.
         """
-        return await self.write(call, once(call, request, unit))
+        return await self.write(call, once(call, request, unit, answering))
 
     async def destroy_salt(self, identity_id: str) -> None:
         """Let nothing that was sealed to an identity be opened again, if its erasure is committed.

@@ -17,9 +17,7 @@ import structlog
 
 from sealwire.core.clock import Clock
 from sealwire.core.errors import SealwireError
-from sealwire.storage import Store, Transaction, finish_erasures
-from sealwire.storage.portions import Place
-from sealwire.storage.retention import START, Position, Stage
+from sealwire.storage import Place, Position, Stage, Store, Transaction, finish_erasures
 
 _log = structlog.get_logger("sealwire.server")
 
@@ -27,10 +25,8 @@ HOUSEKEEPING_SECONDS: Final = 30.0
 """How often the duties are done."""
 ANSWERS_MS: Final = 24 * 60 * 60 * 1000
 """How long it is remembered how a request with an id was answered."""
-MAX_UNITS: Final = 100
-"""How many units one duty has in one round; what is left comes with the next."""
-MAX_WALKED: Final = 20
-"""How many units one round walks through the versions of records."""
+ROUND_MS: Final = 3_000
+"""For how long one duty goes on in one round; what is left comes with the next."""
 
 Write = Callable[[Transaction], object]
 
@@ -39,14 +35,24 @@ class Housekeeper:
     """Does the duties again and again, from `start` to `stop`."""
 
     def __init__(
-        self, store: Store, *, clock: Clock, keep_changes: int, interval_seconds: float
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        monotonic: Clock,
+        keep_changes: int,
+        interval_seconds: float,
     ) -> None:
-        """Keep the newest `keep_changes` changes for watchers."""
+        """Keep the newest `keep_changes` changes for watchers, and those of the last day.
+
+        `monotonic` is in milliseconds.
+        """
         self._store = store
         self._clock = clock
+        self._monotonic = monotonic
         self._keep_changes = keep_changes
         self._interval_seconds = interval_seconds
-        self._walked: Position = START
+        self._walked: Position | None = None
         self._working: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -107,20 +113,24 @@ class Housekeeper:
         await self._repeat(find)
 
     async def _drop_outgrown(self) -> None:
-        now = self._clock()
-        for _ in range(MAX_WALKED):
-            stage = await self._store.read(partial(_outgrown, position=self._walked, now=now))
+        """Walk through all versions, and again as long as a walk found any to drop."""
+        now, is_time_left, found = self._clock(), self._round(), False
+        while is_time_left():
+            stage = await self._store.read_long(partial(_outgrown, position=self._walked, now=now))
             if stage.places:
                 await self._store.write(partial(_drop, places=stage.places, now=now))
-            self._walked = stage.reached or START
+            found = found or bool(stage.places)
+            self._walked = stage.reached
             if stage.reached is None:
-                return
+                if not found:
+                    return
+                found = False
 
     async def _forget_changes(self) -> None:
-        keep = self._keep_changes
+        keep, now = self._keep_changes, self._clock()
 
         def find(tx: Transaction) -> Write | None:
-            if keep_from := tx.housekeeping.surplus(keep=keep):
+            if keep_from := tx.housekeeping.surplus(keep=keep, now=now):
                 return lambda tx: tx.housekeeping.forget_changes(keep_from=keep_from)
             return None
 
@@ -137,15 +147,21 @@ class Housekeeper:
         await self._repeat(find)
 
     async def _repeat(self, find: Callable[[Transaction], Write | None]) -> None:
-        """Let one unit look for work and another do it, until there is none, or it was much."""
-        for _ in range(MAX_UNITS):
+        """Let one unit look for work and another do it, until there is none, or the time is up."""
+        is_time_left = self._round()
+        while is_time_left():
             work = await self._store.read(find)
             if work is None:
                 return
             await self._store.write(work)
 
+    def _round(self) -> Callable[[], bool]:
+        """Return what tells whether a round that begins now may go on."""
+        end = self._monotonic() + ROUND_MS
+        return lambda: self._monotonic() < end
 
-def _outgrown(tx: Transaction, *, position: Position, now: int) -> Stage:
+
+def _outgrown(tx: Transaction, *, position: Position | None, now: int) -> Stage:
     return tx.retention.outgrown(position, now=now)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
-from typing import Protocol, TypeVar, cast
+from typing import Final, Generic, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -19,7 +19,7 @@ from sealwire.server.authorization import Authorization, Unit
 
 M = TypeVar("M", bound=Message)
 
-DIGEST_LABEL = "sealwire/v1/answered-request"
+DIGEST_LABEL: Final = "sealwire/v1/answered-request"
 
 
 class Mutation(Protocol):
@@ -32,7 +32,29 @@ class Mutation(Protocol):
         ...
 
 
-def once(call: Call, request: Mutation, unit: Unit[M]) -> Unit[M]:
+class Answering(Protocol[M]):
+    """How answers are kept that are not to be kept whole."""
+
+    def shortened(self, answer: M) -> M | None:
+        """Return what of an answer is kept; None if a retry may as well be done anew."""
+        ...
+
+    def completed(self, auth: Authorization, kept: M) -> M:
+        """Return the answer to a retry."""
+        ...
+
+
+class _Whole(Generic[M]):
+    def shortened(self, answer: M) -> M | None:
+        return answer
+
+    def completed(self, _auth: Authorization, kept: M) -> M:
+        return kept
+
+
+def once(
+    call: Call, request: Mutation, unit: Unit[M], answering: Answering[M] | None = None
+) -> Unit[M]:
     """Return the unit that does what `unit` does, unless this request was answered before.
 
     Raises:
@@ -42,25 +64,22 @@ def once(call: Call, request: Mutation, unit: Unit[M]) -> Unit[M]:
     if not request_id:
         return unit
     _require_uuid(request_id)
+    answers: Answering[M] = answering or _Whole()
     body = request.SerializeToString(deterministic=True)
     digest = hashlib.sha256(length_prefixed(DIGEST_LABEL, call.method.path.encode(), body)).digest()
 
     def run(auth: Authorization) -> M:
-        identity_id = auth.caller.identity.id
-        tx = auth.rights.tx
-        known = tx.answers.find(identity_id, request_id, digest=digest)
+        asker, tx = auth.caller.identity.id, auth.rights.tx
+        known = tx.answers.find(asker, request_id, digest=digest)
         if known is not None:
             auth.settle()
-            return cast("M", call.method.response.FromString(known))
+            return answers.completed(auth, cast("M", call.method.response.FromString(known)))
         answer = unit(auth)
-        with contextlib.suppress(ErasedError):  # who erased themselves can't ask again
-            tx.answers.add(
-                identity_id,
-                request_id,
-                digest=digest,
-                response=answer.SerializeToString(),
-                now=auth.now,
-            )
+        kept = answers.shortened(answer)
+        if kept is not None:
+            with contextlib.suppress(ErasedError):  # who erased themselves can't ask again
+                response = kept.SerializeToString()
+                tx.answers.add(asker, request_id, digest=digest, response=response, now=auth.now)
         return answer
 
     return run

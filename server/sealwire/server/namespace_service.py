@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,10 @@ from sealwire.v1.namespaces_pb2 import (
 from sealwire.v1.namespaces_pb2_grpc import NamespaceServiceServicer
 
 MAX_KEEP_SECONDS: Final = 100 * 366 * 24 * 60 * 60
+MAX_LOOKS: Final = 2_000
+"""How many namespaces one page looks at, shown or not."""
+_READ_AT_ONCE: Final = 200
+_MAX_ID_DIGITS: Final = 18
 _MS: Final = 1_000
 
 
@@ -74,7 +79,7 @@ class NamespaceService(NamespaceServiceServicer):
     async def UpdateNamespace(
         self, request: UpdateNamespaceRequest, call: Call
     ) -> UpdateNamespaceResponse:
-        """Keep more or fewer versions; what is beyond goes with the next put or sweep."""
+        """Keep more or fewer versions; what is beyond goes with the next sweep."""
         name = check_namespace(request.name)
         keep_ms = _keep_ms(request.keep_seconds)
 
@@ -98,22 +103,50 @@ class NamespaceService(NamespaceServiceServicer):
     ) -> ListNamespacesResponse:
         """Return a page of the namespaces that the caller may list; the others are left out."""
         under = check_namespace(request.under) if request.under else ""
-        behind = subtree_bounds(under)[1] if under else None
-        size, start = page_size(request.page_size), position(request.page_token)
+        size, reached = page_size(request.page_size), _reached(request.page_token)
 
         def unit(auth: Authorization) -> ListNamespacesResponse:
             auth.enrolled()
-            found = auth.tx.namespaces.page(start=max(start, under), behind=behind, limit=size + 1)
-            shown = [
-                _message(auth, namespace)
-                for namespace in found[:size]
-                if not under or under in (namespace.name, *ancestors(namespace.name))
-                if auth.may(namespace.name, Verb.LIST)
-            ]
-            token = page_token(found[size].name) if len(found) > size else ""
-            return ListNamespacesResponse(namespaces=shown, next_page_token=token)
+            shown: list[namespaces_pb2.Namespace] = []
+            behind = None
+            for looks, namespace in enumerate(_following(auth, under, reached)):
+                if behind is not None and (len(shown) == size or looks == MAX_LOOKS):
+                    token = page_token(str(behind.id))
+                    return ListNamespacesResponse(namespaces=shown, next_page_token=token)
+                if auth.may(namespace.name, Verb.LIST):
+                    shown.append(_message(auth, namespace))
+                behind = namespace
+            return ListNamespacesResponse(namespaces=shown)
 
-        return await self.guard.read(call, unit)
+        return await self.guard.read_long(call, unit)
+
+
+def _following(auth: Authorization, under: str, reached: int | None) -> Iterator[Namespace]:
+    """Yield namespaces in order, `under` and those below it, or all, from behind one by its id."""
+    start, behind = under, subtree_bounds(under)[1] if under else None
+    if reached is not None:
+        found = auth.tx.namespaces.find_by_id(reached)
+        if found is None:
+            raise MalformedError("The page token is not one that this server gave out.")
+        start = max(start, f"{found.name}\0")
+    while page := auth.tx.namespaces.page(start=start, behind=behind, limit=_READ_AT_ONCE):
+        for namespace in page:
+            if not under or under in (namespace.name, *ancestors(namespace.name)):
+                yield namespace
+        start = f"{page[-1].name}\0"
+
+
+def _reached(token: str) -> int | None:
+    """Return the id of the namespace behind which a page begins.
+
+    A token has an id, because a name would tell of a namespace that the caller may not see.
+    """
+    text = position(token)
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_ID_DIGITS:
+        raise MalformedError("The page token is not one that this server gave out.")
+    return int(text)
 
 
 def _keep_ms(seconds: int) -> int:

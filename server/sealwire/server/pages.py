@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
 
 from sealwire.core.encoding import base64url, from_base64url
 from sealwire.core.errors import MalformedError
@@ -10,6 +13,9 @@ from sealwire.core.errors import MalformedError
 DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
 _MAX_TOKEN_CHARACTERS: Final = 1_024
+_MAX_PAGE_BYTES: Final = 3 * 1024 * 1024
+
+M = TypeVar("M", bound=Message)
 
 
 def page_size(asked: int) -> int:
@@ -36,3 +42,13 @@ def position(token: str) -> str:
         return from_base64url(token).decode("utf-8")
     except (MalformedError, UnicodeDecodeError):
         raise MalformedError("The page token is not one that this server gave out.") from None
+
+
+def fitting(items: Sequence[M]) -> Sequence[M]:
+    """Return the first items, at least one of them, that go into one answer together."""
+    size = 0
+    for index, item in enumerate(items):
+        size += item.ByteSize()
+        if size > _MAX_PAGE_BYTES and index:
+            return items[:index]
+    return items

@@ -9,7 +9,20 @@ from sealwire.v1.records_pb2 import GetRecordResponse, RecordInfo
 
 def record_info(row: RecordRow) -> RecordInfo:
     """Return what is known of a version."""
-    info = RecordInfo(
+    info = written_info(row)
+    if row.metadata:
+        content_type, labels = decoded(row.metadata)
+        info.content_type = content_type
+        info.labels.update(labels)
+    return info
+
+
+def written_info(row: RecordRow) -> RecordInfo:
+    """Return what whoever wrote a version is told of it: all but what they said of it themselves.
+
+    Such answers are kept for retries, sealed to whoever asked; metadata are not theirs to keep.
+    """
+    return RecordInfo(
         name=row.name,
         version=row.version,
         size=row.size,
@@ -19,11 +32,6 @@ def record_info(row: RecordRow) -> RecordInfo:
         deleted_at=row.deleted_at,
         destroyed=row.destroyed,
     )
-    if row.metadata:
-        content_type, labels = decoded(row.metadata)
-        info.content_type = content_type
-        info.labels.update(labels)
-    return info
 
 
 def opened_record(found: tuple[RecordRow, bytes] | None) -> GetRecordResponse:

@@ -10,14 +10,15 @@ from sealwire.core.errors import MalformedError, NotFoundError
 from sealwire.core.names import MAX_NAME_BYTES, check_namespace, check_record_name
 from sealwire.interceptors import Call
 from sealwire.server.authorization import Authorization
-from sealwire.server.batches import MAX_ITEMS, batch_get, batch_put, transaction
+from sealwire.server.batches import MAX_ITEMS, batch_get, batch_put
 from sealwire.server.guard import Guard
-from sealwire.server.pages import page_size, page_token, position
+from sealwire.server.pages import fitting, page_size, page_token, position
 from sealwire.server.record_drafts import MAX_VERSION, check_version, drafted
-from sealwire.server.record_messages import opened_record, record_info
+from sealwire.server.record_messages import opened_record, record_info, written_info
+from sealwire.server.transactions import Transaction
 from sealwire.server.watch_hub import WatchHub
 from sealwire.server.watching import watch
-from sealwire.storage import Page, Query, RecordRow
+from sealwire.storage import Page, Query, RecordRow, Verb
 from sealwire.v1.records_pb2 import (
     BatchGetRecordsRequest,
     BatchGetRecordsResponse,
@@ -35,6 +36,7 @@ from sealwire.v1.records_pb2 import (
     ListVersionsResponse,
     PutRecordRequest,
     PutRecordResponse,
+    RecordInfo,
     TransactRequest,
     TransactResponse,
     UndeleteRecordRequest,
@@ -65,7 +67,7 @@ class RecordService(RecordServiceServicer):
         def unit(auth: Authorization) -> PutRecordResponse:
             namespace = auth.writable(draft.namespace)
             row, revision = auth.tx.records.put(namespace, draft.at(auth.now), now=auth.now)
-            return PutRecordResponse(record=record_info(row), revision=revision)
+            return PutRecordResponse(record=written_info(row), revision=revision)
 
         return await self._guard.mutate(call, request, unit)
 
@@ -96,11 +98,16 @@ class RecordService(RecordServiceServicer):
             namespace = auth.namespace(namespace_name)
             return auth.tx.listing.page(namespace, query, now=auth.now)
 
-        page = await self._guard.read(call, unit)
+        page = await self._guard.read_long(call, unit)
+        records = [record_info(row) for row in page.rows]
+        shown, prefixes, following = fitting(records), page.prefixes, page.next
+        if len(shown) < len(records):
+            following = records[len(shown)].name
+            prefixes = [prefix for prefix in prefixes if prefix < following]
         return ListRecordsResponse(
-            records=map(record_info, page.rows),
-            prefixes=page.prefixes,
-            next_page_token="" if page.next is None else page_token(page.next),
+            records=shown,
+            prefixes=prefixes,
+            next_page_token="" if following is None else page_token(following),
         )
 
     async def ListVersions(self, request: ListVersionsRequest, call: Call) -> ListVersionsResponse:
@@ -110,15 +117,18 @@ class RecordService(RecordServiceServicer):
 
         def unit(auth: Authorization) -> list[RecordRow]:
             namespace = auth.namespace(namespace_name)
-            return auth.tx.records.versions(namespace, name, before=before, limit=size + 1)
+            return auth.tx.records.versions(
+                namespace, name, before=before, limit=size + 1, now=auth.now
+            )
 
         rows = await self._guard.read(call, unit)
         if not rows and not request.page_token:
             raise NotFoundError(_NO_RECORD)
-        page = rows[:size]
+        shown = fitting([record_info(row) for row in rows[:size]])
+        is_last = len(shown) == len(rows)
         return ListVersionsResponse(
-            versions=map(record_info, page),
-            next_page_token=page_token(str(page[-1].version)) if len(rows) > size else "",
+            versions=shown,
+            next_page_token="" if is_last else page_token(str(shown[-1].version)),
         )
 
     async def DeleteRecord(self, request: DeleteRecordRequest, call: Call) -> DeleteRecordResponse:
@@ -144,7 +154,10 @@ class RecordService(RecordServiceServicer):
             namespace = auth.namespace(namespace_name)
             found = auth.tx.records.undelete(namespace, name, version=version, now=auth.now)
             row, revision = _existing(found, _NO_VERSION)
-            return UndeleteRecordResponse(record=record_info(row), revision=revision)
+            # Whoever may only write learns no more of what others have put than its number.
+            told = auth.may(namespace_name, Verb.LIST)
+            record = written_info(row) if told else RecordInfo(name=name, version=row.version)
+            return UndeleteRecordResponse(record=record, revision=revision)
 
         return await self._guard.mutate(call, request, unit)
 
@@ -178,7 +191,8 @@ class RecordService(RecordServiceServicer):
 
     async def Transact(self, request: TransactRequest, call: Call) -> TransactResponse:
         """Do what was asked if its conditions hold, all or nothing."""
-        return await self._guard.mutate(call, request, transaction(request))
+        transaction = Transaction(request)
+        return await self._guard.mutate(call, request, transaction, answering=transaction)
 
     async def WatchRecords(
         self, request: WatchRecordsRequest, call: Call

@@ -31,20 +31,22 @@ def serve(directory: Path, *, announce: Callable[[str], None]) -> None:
     with sole_server(directory):
         # Before the loop takes Ctrl-C for itself: this may ask for a passphrase.
         deployment = load_deployment(directory)
+        deployment.salts.remove_leftovers()
         asyncio.run(_serve(deployment, announce))
 
 
 def configure_logging() -> None:
     """Log to standard error: for people on a terminal, one JSON object a line elsewhere.
 
-    What libraries, the interceptors among them, write to Python's own log comes out alike.
+    What libraries, the interceptors among them, write to Python's own log comes out alike. Nothing
+    prints what variables held when an error came: values and keys are among them.
     """
     stamp: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if sys.stderr.isatty()
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -3,7 +3,10 @@
 Every page decides anew who calls and what they may list; so whoever is revoked or loses the right
 to watch gets nothing more, and the watch ends. A change in a namespace below, in which the caller
 may not list, is passed over. So is one whose record is gone altogether, or sealed to somebody who
-was erased since: nobody can tell its name any more.
+was erased since, or whose namespace belongs to somebody else by now: nobody can tell its name.
+
+What is there at first is read up to its end. From then on, a watch reads only what the hub has
+looked at and found to concern it: so what happens elsewhere neither wakes it nor counts as its lag.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from sealwire.core.errors import CompactedError, MalformedError, OverloadedError, SealError
+from sealwire.core.errors import CompactedError, MalformedError
 from sealwire.core.names import check_namespace
 from sealwire.interceptors import Call
 from sealwire.server.authorization import Authorization, Unit
@@ -54,55 +57,29 @@ async def watch(
         UnavailableError: if the server stops.
     """
     place, position = check_namespace(request.namespace), _check_revision(request.from_revision)
-    with hub.watcher(place) as watcher:
-        pace, tell = _Pace(hub.limits.max_lag), True
+    with hub.watcher(place, call.caller) as watcher:
+        last, tell = None, True
         while True:
-            watcher.require_open(position)
-            found = await guard.read(call, _changes_from(place, position))
-            pace.require_kept(found.behind, position)
+            watcher.require_kept(position)
+            found = await guard.read(call, _changes_between(place, position, last))
+            if last is None:
+                last = found.last
+                watcher.begin(last + 1 - found.next_revision)
             position = found.next_revision
             if found.changes or tell:
                 yield WatchRecordsResponse(changes=found.changes, next_revision=position)
             tell = False
-            if not found.behind:
-                if watcher.is_idle:
-                    pace.rest()
-                position, tell = await watcher.news(position)
+            if position > last:
+                position, last, tell = await watcher.news(position)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one page holds for the caller, where the next one begins, how many lie behind it."""
+    """What one page holds for the caller, where the next one begins, and which is the last."""
 
     changes: list[Change]
     next_revision: int
-    behind: int
-
-
-@dataclass(slots=True)
-class _Pace:
-    """Tells a watcher that falls behind from one that was given much to read at once."""
-
-    max_lag: int
-    _allowed: int | None = None
-
-    def rest(self) -> None:
-        """Begin anew: all was read, and nothing has come while the last of it was sent."""
-        self._allowed = None
-
-    def require_kept(self, behind: int, position: int) -> None:
-        """Return if no more changes wait than did when there was first something to read.
-
-        Raises:
-            OverloadedError: if it is more, and too many.
-        """
-        if self._allowed is None:
-            self._allowed = max(self.max_lag, behind)
-        elif behind > self._allowed:
-            raise OverloadedError(
-                "This watch takes its changes more slowly than they come. "
-                f"Watch again from revision {position} on."
-            )
+    last: int
 
 
 @dataclass(slots=True)
@@ -131,34 +108,45 @@ class _Subtree:
         )
 
     def _namespace(self, namespace_id: int) -> Namespace | None:
-        """Return a namespace, if it lies in the subtree and the caller may list it."""
+        """Return a namespace, if it is there, lies in the subtree, and the caller may list it.
+
+        Raises:
+            SealError: if so, and its row was altered.
+        """
         if namespace_id not in self._shown:
-            found = self.auth.tx.namespaces.find_by_id(namespace_id)
-            if found is None:  # no server takes one away
-                raise SealError("A change's namespace is missing.")
-            inside = f"{found.name}/".startswith(f"{self.place}/")
-            listed = inside and self.auth.may(found.name, Verb.LIST)
-            self._shown[namespace_id] = found if listed else None
+            self._shown[namespace_id] = self._found(namespace_id)
         return self._shown[namespace_id]
 
+    def _found(self, namespace_id: int) -> Namespace | None:
+        namespaces = self.auth.tx.namespaces
+        name = namespaces.name_by_id(namespace_id)
+        # A row that was altered ends the watches of the namespace that it names, and no others.
+        if name is None or not f"{name}/".startswith(f"{self.place}/"):
+            return None
+        return namespaces.find_by_id(namespace_id) if self.auth.may(name, Verb.LIST) else None
 
-def _changes_from(place: str, start: int) -> Unit[_Found]:
-    """Return what reads a page from a revision on; for 0, from the next one that happens."""
+
+def _changes_between(place: str, start: int, end: int | None) -> Unit[_Found]:
+    """Return what reads a page of these revisions, both included, without an end up to the latest.
+
+    A start of 0 is the next change that happens.
+    """
 
     def unit(auth: Authorization) -> _Found:
         auth.namespace_if_any(place)
-        last, oldest = auth.tx.changes.last(), auth.tx.changes.oldest()
-        begin = start or last + 1
+        latest, oldest = auth.tx.changes.last(), auth.tx.changes.oldest()
+        begin, last = start or latest + 1, latest if end is None else end
         if begin < oldest:
             raise CompactedError(
                 f"The changes before revision {oldest} are not kept any more. List the namespace, "
                 "and watch it from there on.",
                 oldest_revision=oldest,
             )
-        page, subtree = auth.tx.changes.page(start=begin, limit=PAGE_CHANGES), _Subtree(auth, place)
+        limit = min(max(last + 1 - begin, 0), PAGE_CHANGES)
+        page, subtree = auth.tx.changes.page(start=begin, limit=limit), _Subtree(auth, place)
         told = [message for change in page if (message := subtree.message(change)) is not None]
-        following = page[-1].revision + 1 if page else begin
-        return _Found(told, following, max(0, last + 1 - following))
+        following = page[-1].revision + 1 if page else max(begin, last + 1)
+        return _Found(told, following, last)
 
     return unit
 

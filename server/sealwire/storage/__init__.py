@@ -14,11 +14,13 @@ from sealwire.storage.findings import Damage, Finding
 from sealwire.storage.journal import AuthorityJournal
 from sealwire.storage.journal_lines import Line as JournalLine
 from sealwire.storage.listing import Page, Query
+from sealwire.storage.portions import Place
 from sealwire.storage.records import LATEST, require_version
 from sealwire.storage.reseal import reseal_records
 from sealwire.storage.reseal_others import reseal_others
 from sealwire.storage.restoration import restore
 from sealwire.storage.retag import count_stale_tags, retag_rows
+from sealwire.storage.retention import Position, Stage
 from sealwire.storage.revisions import current_revision, upgrade
 from sealwire.storage.root_keys import RootKeys, RootKeySource, public_half
 from sealwire.storage.root_versions import (
@@ -81,6 +83,8 @@ __all__ = [
     "NewIdentity",
     "NewRecord",
     "Page",
+    "Place",
+    "Position",
     "Query",
     "RecordRow",
     "RootKeySource",
@@ -89,6 +93,7 @@ __all__ = [
     "SaltDirectory",
     "SaltStore",
     "Scope",
+    "Stage",
     "Store",
     "SubjectKind",
     "Transaction",

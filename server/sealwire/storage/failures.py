@@ -27,6 +27,8 @@ _PASSING: Final = {
     sqlite3.SQLITE_PROTOCOL: "another process holds it locked",
     sqlite3.SQLITE_NOMEM: "memory is short",
 }
+_NO_TEXT: Final = "Could not decode to UTF-8"
+"""How Python begins to say so: SQLite itself looks into no text."""
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _DOUBT: Final = "It may have been done all the same; a retry with the same request id finds out."
 
@@ -42,6 +44,8 @@ def translated(error: BaseException) -> BaseException:
     if code in _DAMAGE:
         damage = SealError("The store's file is damaged; restore it from a backup.")
         return _caused(damage, error)
+    if _is_no_text(error):
+        return _caused(SealError("A row holds text that is none: it was altered."), error)
     return error
 
 
@@ -101,6 +105,11 @@ def _sqlite_code(error: BaseException | None) -> int:
     origin = error.orig if isinstance(error, DBAPIError) else error
     code: int = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return code & _PRIMARY_CODE
+
+
+def _is_no_text(error: BaseException) -> bool:
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(origin, sqlite3.OperationalError) and str(origin).startswith(_NO_TEXT)
 
 
 def _caused(error: BaseException, cause: BaseException | None) -> BaseException:

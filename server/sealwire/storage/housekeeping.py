@@ -20,12 +20,14 @@ from sealwire.storage.namespaces import Namespaces
 from sealwire.storage.portions import MAX_ROWS, Place, portion
 from sealwire.storage.prepared import Prepared
 from sealwire.storage.record_changes import RecordChanges
-from sealwire.storage.rows import ChangeKind, IdentityState
+from sealwire.storage.rows import ChangeKind, IdentityState, Namespace
 from sealwire.storage.schema import changes, identities, namespaces, record_versions
 from sealwire.storage.versions import Versions
 
 MAX_CHANGES: Final = 1_000
 """How many changes one unit forgets; they are small."""
+MIN_KEEP_MS: Final = 24 * 60 * 60 * 1000
+"""For how long a change is kept in any case."""
 
 _columns = record_versions.c
 _PLACE: Final = (_columns.namespace_id, _columns.name, _columns.version, _columns.size)
@@ -47,7 +49,7 @@ _EXPIRE: Final = Prepared.of(
 )
 _CALLED_ERASED = select(identities.c.id).where(identities.c.state == IdentityState.ERASED)
 _OF_ERASED: Final = Prepared.of(
-    select(namespaces.c.id, namespaces.c.owner_id).where(
+    select(namespaces.c.id).where(
         namespaces.c.owner_id.in_(_CALLED_ERASED),
         select(_columns.version).where(_columns.namespace_id == namespaces.c.id).exists(),
     )
@@ -63,6 +65,16 @@ _ENDINGS: Final = Prepared.of(
     select(changes.c.namespace_id, changes.c.name).where(
         changes.c.revision < bindparam("keep_from"), _NO_PUT
     )
+)
+_RECENT: Final = Prepared.of(
+    select(changes.c.revision)
+    .where(
+        changes.c.revision < bindparam("keep_from"),
+        changes.c.at > bindparam("cutoff"),
+        changes.c.at <= bindparam("now"),  # a clock that was wrong keeps nothing for years
+    )
+    .order_by(changes.c.revision)
+    .limit(1)
 )
 _NAMED: Final = Prepared.of(
     select(changes.c.revision)
@@ -99,8 +111,8 @@ class Housekeeping:
 
     def unreadable(self) -> list[Place]:
         """Return versions that were sealed to identities which are erased."""
-        for namespace_id, owner_id in _OF_ERASED.rows(self._driver):
-            if self._is_erased(owner_id):
+        for (namespace_id,) in _OF_ERASED.rows(self._driver):
+            if self._unowned(namespace_id):
                 return list(portion(_IN_NAMESPACE.rows(self._driver, namespace_id=namespace_id)))
         return []
 
@@ -108,19 +120,29 @@ class Housekeeping:
         """Remove versions if their owner is erased. No change says so: nobody can tell their names.
 
         When none is left in a namespace, it may belong to somebody else (`Namespaces.take_over`).
+        Its records then begin above the versions that were removed.
         """
-        unowned = set(filter(self._is_unowned, {place.namespace_id for place in places}))
-        for place in places:
-            if place.namespace_id in unowned:
-                self._versions.drop(*place[:3])
+        for namespace_id in {place.namespace_id for place in places}:
+            namespace = self._unowned(namespace_id)
+            if namespace is not None:
+                removed = [place[:3] for place in places if place.namespace_id == namespace_id]
+                self._versions.drop_all(removed)
+                highest = max(version for _, _, version in removed)
+                self._namespaces.begin_above(namespace, version=highest)
 
-    def surplus(self, *, keep: int) -> int:
-        """Return up to which revision changes may be forgotten, if the `keep` newest are kept.
+    def surplus(self, *, keep: int, now: int) -> int:
+        """Return up to which revision changes may be forgotten; 0 if none may.
 
-        It is 0 if there are no more than that.
+        The `keep` newest are kept, and those of the last `MIN_KEEP_MS` before `now`. So nobody who
+        makes many changes takes away those that others have not seen yet.
         """
         oldest, keep_from = self._changes.oldest(), self._changes.last() - keep + 1
-        return min(keep_from, oldest + MAX_CHANGES) if keep_from > oldest else 0
+        keep_from = min(keep_from, oldest + MAX_CHANGES)
+        (recent,) = _RECENT.first(
+            self._driver, keep_from=keep_from, cutoff=now - MIN_KEEP_MS, now=now
+        ) or (None,)
+        keep_from = keep_from if recent is None else recent
+        return keep_from if keep_from > oldest else 0
 
     def forget_changes(self, *, keep_from: int) -> None:
         """Forget the changes before a revision, and the records that have ended and none names."""
@@ -149,12 +171,13 @@ class Housekeeping:
         )
         return changed == 1
 
-    def _is_unowned(self, namespace_id: int) -> bool:
+    def _unowned(self, namespace_id: int) -> Namespace | None:
+        """Return a namespace if its owner is erased, and neither row was altered."""
         try:
             namespace = self._namespaces.find_by_id(namespace_id)
         except SealError:
-            return False
-        return namespace is not None and self._is_erased(namespace.owner_id)
+            return None
+        return namespace if namespace and self._is_erased(namespace.owner_id) else None
 
     def _is_erased(self, identity_id: str) -> bool:
         try:

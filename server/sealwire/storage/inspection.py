@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select, tuple_
+from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select
 
 from sealwire.storage.barrier import SealingBarrier
 from sealwire.storage.engine import driver_connection
@@ -19,22 +20,23 @@ from sealwire.storage.tagging import TAGGED, TaggedTable
 from sealwire.storage.versions import Versions
 
 MOST_FAULTS: Final = 100
+FIRST_ROWID: Final = -(2**63)
+"""The least that SQLite holds: whoever can write to the file chooses where a row stands."""
+LAST_ROWID: Final = 2**63 - 1
 _ALL: Final = -1
 _SOUND: Final = [("ok",)]
 _ROWID: Final = literal_column("rowid", Integer)
+_LAST_CHANGE: Final = Prepared.of(select(func.max(changes.c.revision)))
 _CHANGES: Final = Prepared.of(
     select(*changes.columns)
-    .where(changes.c.revision > bindparam("behind"), changes.c.revision < bindparam("before"))
+    .where(changes.c.revision.between(bindparam("first"), bindparam("last")))
     .order_by(changes.c.revision.desc())
     .limit(bindparam("page_size"))
 )
 _ANSWERS: Final = Prepared.of(
-    select(answers.c.identity_id, answers.c.request_id, answers.c.digest)
-    .where(
-        tuple_(answers.c.identity_id, answers.c.request_id)
-        > tuple_(bindparam("asker"), bindparam("asked"))
-    )
-    .order_by(answers.c.identity_id, answers.c.request_id)
+    select(_ROWID, answers.c.identity_id, answers.c.request_id, answers.c.digest)
+    .where(bindparam("first") <= _ROWID)
+    .order_by(_ROWID)
     .limit(bindparam("page_size"))
 )
 _COUNTED: Final = (record_versions, changes, answers, *(tagged.table for tagged in TAGGED))
@@ -51,6 +53,7 @@ class Inspected(NamedTuple):
 class StoredAnswer(NamedTuple):
     """An answer, unopened."""
 
+    rowid: int
     identity_id: str
     request_id: str
     digest: bytes
@@ -69,6 +72,15 @@ class Inspection:
         self.names = RecordNames(barrier, identities)
         self.opener = Opener(barrier, identities)
 
+    @contextlib.contextmanager
+    def any_text(self) -> Iterator[None]:
+        """Let text that is no UTF-8 be read in a `with` block, as what fits nothing."""
+        self._driver.text_factory = _any_text
+        try:
+            yield
+        finally:
+            self._driver.text_factory = str
+
     def count(self) -> int:
         """Return how many rows there are in all that a verification walks through."""
         counts = [select(func.count()).select_from(table) for table in _COUNTED]
@@ -84,11 +96,11 @@ class Inspection:
         found = self._driver.execute("PRAGMA foreign_key_check").fetchall()
         return [(table, rowid, parent) for table, rowid, parent, _ in found]
 
-    def tagged(self, table: TaggedTable, *, after: int, limit: int) -> list[Inspected]:
-        """Return up to `limit` rows of a table from behind a rowid, their tags unchecked."""
+    def tagged(self, table: TaggedTable, *, first: int, limit: int) -> list[Inspected]:
+        """Return up to `limit` rows of a table from a rowid on, their tags unchecked."""
         keys = [column.label(f"key_{column.name}") for column in table.table.primary_key]
         rows = self._connection.execute(
-            select(_ROWID, *keys, *table.read).where(after < _ROWID).order_by(_ROWID).limit(limit)
+            select(_ROWID, *keys, *table.read).where(first <= _ROWID).order_by(_ROWID).limit(limit)
         )
         names, end = [column.name for column in table.table.primary_key], 1 + len(keys)
         return [
@@ -96,24 +108,38 @@ class Inspection:
             for row in rows
         ]
 
+    def last_revision(self) -> int:
+        """Return the latest revision, whatever it is; 0 if nothing ever happened."""
+        (last,) = _LAST_CHANGE.first(self._driver) or (None,)
+        return last or 0
+
     def changes_behind(self, revision: int) -> list[StoredChange]:
-        """Return all changes behind a revision, newest first."""
-        return self._changes(behind=revision, before=2**63 - 1, limit=_ALL)
+        """Return all changes behind a revision, newest first, as they are."""
+        return self._changes(first=revision + 1, last=LAST_ROWID, limit=_ALL)
 
     def changes_before(self, revision: int, *, limit: int) -> list[StoredChange]:
-        """Return up to `limit` changes before a revision, newest first."""
-        return self._changes(behind=0, before=revision, limit=limit)
+        """Return up to `limit` changes before a revision, newest first, as they are."""
+        return self._changes(first=FIRST_ROWID, last=revision - 1, limit=limit)
 
-    def answers(self, *, after: tuple[str, str], limit: int) -> list[StoredAnswer]:
-        """Return up to `limit` answers from behind an identity's id and a request id."""
-        asker, asked = after
-        rows = _ANSWERS.rows(self._driver, asker=asker, asked=asked, page_size=limit)
+    def answers(self, *, first: int, limit: int) -> list[StoredAnswer]:
+        """Return up to `limit` answers from a rowid on."""
+        rows = _ANSWERS.rows(self._driver, first=first, page_size=limit)
         return [StoredAnswer(*row) for row in rows]
 
     def salt(self, identity_id: str) -> bytes:
         """Return an identity's salt, whatever its state; SealError if it is not there, whole."""
         return self._barrier.salt_store.read(identity_id)
 
-    def _changes(self, *, behind: int, before: int, limit: int) -> list[StoredChange]:
-        rows = _CHANGES.rows(self._driver, behind=behind, before=before, page_size=limit)
+    def _changes(self, *, first: int, last: int, limit: int) -> list[StoredChange]:
+        if first > last:  # one of the two is then a number that SQLite does not hold
+            return []
+        rows = _CHANGES.rows(self._driver, first=first, last=last, page_size=limit)
         return [StoredChange(*row) for row in rows]
+
+
+def _any_text(stored: bytes) -> str:
+    """Return a text; of what is none, something with NUL in it, which nothing of ours ever has."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return "\0" + stored.decode(errors="backslashreplace")

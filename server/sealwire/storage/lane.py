@@ -37,7 +37,9 @@ class Job(Generic[C]):
     error: BaseException | None = None
 
     def run(self, context: C) -> None:
-        """Call the unit, and keep what it returns or raises."""
+        """Call the unit, and keep what it returns or raises; not if nobody waits any more."""
+        if self.future.cancelled():
+            return
         try:
             self.result = self.unit(context)
         except BaseException as error:  # whatever it is, it belongs to whoever waits for it

@@ -16,7 +16,7 @@ from sealwire.storage.rows import Namespace, RecordRow
 from sealwire.storage.sealer import Opener
 from sealwire.storage.versions import VersionRow, Versions
 
-MAX_SEALED_NAMES: Final = 100_000
+MAX_SEALED_NAMES: Final = 20_000
 MAX_LOOKS: Final = 2_000
 """How many records one page looks at, shown or not."""
 _DELIMITER: Final = "/"

@@ -22,6 +22,7 @@ from sealwire.storage.tagging import NAMESPACES, AuthorityTags
 
 _FIND: Final = Prepared.of(select(*NAMESPACES.read).where(namespaces.c.name == bindparam("name")))
 _BY_ID: Final = Prepared.of(select(*NAMESPACES.read).where(namespaces.c.id == bindparam("id")))
+_NAME: Final = Prepared.of(select(namespaces.c.name).where(namespaces.c.id == bindparam("id")))
 _NEXT_ID: Final = select(func.coalesce(func.max(namespaces.c.id), 0) + 1)
 _INSERT: Final = insert(namespaces).on_conflict_do_nothing()
 _UPDATE: Final = update(namespaces).where(namespaces.c.id == bindparam("this"))
@@ -61,6 +62,11 @@ class Namespaces:
         """Return the namespace of this id; SealError if its row was altered."""
         return self._checked(_BY_ID.first(self._driver, id=namespace_id))
 
+    def name_by_id(self, namespace_id: int) -> str | None:
+        """Return the name of the namespace of this id as it stands; nothing is decided by it."""
+        found = _NAME.first(self._driver, id=namespace_id)
+        return None if found is None else str(found[0])
+
     def create(
         self,
         name: str,
@@ -92,19 +98,25 @@ class Namespaces:
     def take_over(self, namespace: Namespace, *, owner_id: str, now: int) -> Namespace:
         """Give a namespace in which nothing is stored any more to another owner.
 
-        It is then created `now`: changes from before are not of records that it has. If names are
-        sealed in it, they stay so, under a new name key.
+        It has a new id and is created `now`: changes from before name no namespace any more, and
+        no version has a number that was in use. If names are sealed in it, they stay so, under a
+        new name key.
 
         Raises:
             SealError: if the new owner's key or salt is gone or was altered.
         """
-        if namespace.name_key is None:
-            return self._replace(namespace, owner_id=owner_id, created_at=now)
-        name_key = self._new_name_key(namespace.name, owner_id)
-        return self._replace(namespace, owner_id=owner_id, created_at=now, name_key=name_key)
+        name_key = namespace.name_key and self._new_name_key(namespace.name, owner_id)
+        return self._replace(
+            namespace, id=self._next_id(), owner_id=owner_id, created_at=now, name_key=name_key
+        )
+
+    def begin_above(self, namespace: Namespace, *, version: int) -> None:
+        """Let what is put anew have higher versions than this one, which is removed."""
+        if version >= namespace.first_version:
+            self._replace(namespace, first_version=version + 1)
 
     def set_retention(self, namespace: Namespace, *, keep_versions: int, keep_ms: int) -> Namespace:
-        """Keep other versions from now on; what is beyond them goes with the next put or sweep."""
+        """Keep other versions from now on; what is beyond them goes with the next sweep."""
         return self._replace(namespace, keep_versions=keep_versions, keep_ms=keep_ms)
 
     def reseal(self, namespace: Namespace) -> bool:
@@ -160,13 +172,16 @@ class Namespaces:
             )
 
     def _create(self, new: Namespace) -> Namespace:
-        # The id is in the tag, so it can't be left to SQLite.
-        namespace = dataclasses.replace(new, id=self._connection.execute(_NEXT_ID).scalar_one())
+        namespace = dataclasses.replace(new, id=self._next_id())
         row = dataclasses.asdict(namespace)
         values = {**row, "tag": self._tags.tag(NAMESPACES, row)}
         if self._connection.execute(_INSERT, values).rowcount != 1:
             raise AlreadyExistsError("A namespace of this name exists already.")
         return namespace
+
+    def _next_id(self) -> int:
+        """Return an id that was never used; it is in the tag, so it can't be left to SQLite."""
+        return int(self._connection.execute(_NEXT_ID).scalar_one())
 
     def _replace(self, namespace: Namespace, **changes: Any) -> Namespace:
         after = dataclasses.replace(namespace, **changes)

@@ -7,15 +7,18 @@ write at a time. So whoever has seen a revision has seen, or can read, all befor
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select
 
+from sealwire.core.errors import SealError
+from sealwire.storage.bounds import are_within
 from sealwire.storage.prepared import Prepared, PreparedInsert
 from sealwire.storage.rows import ChangeKind
 from sealwire.storage.schema import changes as table
 
+_KINDS: Final = frozenset(ChangeKind)
 _INSERT: Final = PreparedInsert.of(
     [table.c.namespace_id, table.c.name, table.c.version, table.c.kind, table.c.at]
 )
@@ -35,7 +38,7 @@ _PAGE: Final = Prepared.of(
     .limit(bindparam("page_size"))
 )
 _TOUCHED: Final = Prepared.of(
-    select(table.c.namespace_id, func.min(table.c.revision))
+    select(table.c.namespace_id, func.min(table.c.revision), func.count())
     .where(table.c.revision > bindparam("behind"))
     .group_by(table.c.namespace_id)
 )
@@ -57,6 +60,13 @@ class StoredChange(NamedTuple):
     kind: str
     at: int
 
+    def require_bounds(self) -> None:
+        """Return if a server may have written the row; SealError otherwise."""
+        if self.kind not in _KINDS:
+            raise SealError("A change is of a kind that there is not: it was altered.")
+        if not (are_within(1, self.revision, self.version) and are_within(0, self.at)):
+            raise SealError("A change holds a number out of bounds: it was altered.")
+
 
 class RecordChanges:
     """The changes, through one connection."""
@@ -73,8 +83,14 @@ class RecordChanges:
         return self.last()
 
     def last(self) -> int:
-        """Return the latest revision; 0 if nothing ever happened."""
+        """Return the latest revision; 0 if nothing ever happened.
+
+        Raises:
+            SealError: if it is one that is never given: SQLite would go on with any number then.
+        """
         (last,) = _LAST.first(self._driver) or (None,)
+        if last is not None and not are_within(1, last):
+            raise SealError("The order of changes holds a revision out of bounds: it was altered.")
         return last or 0
 
     def oldest(self) -> int:
@@ -83,13 +99,20 @@ class RecordChanges:
         return oldest or 1
 
     def page(self, *, start: int, limit: int) -> list[StoredChange]:
-        """Return up to `limit` changes from revision `start` on, in order."""
-        rows = _PAGE.rows(self._driver, start=start, page_size=limit)
-        return [StoredChange(*row) for row in rows]
+        """Return up to `limit` changes from revision `start` on, in order.
 
-    def touched(self, *, behind: int) -> dict[int, int]:
-        """Return the first revision behind `behind` in each namespace that has one, by its id."""
-        return dict(_TOUCHED.rows(self._driver, behind=behind))
+        Raises:
+            SealError: if one was altered, so that no server can have written it.
+        """
+        rows = _PAGE.rows(self._driver, start=start, page_size=limit)
+        page = [StoredChange(*row) for row in rows]
+        for change in page:
+            change.require_bounds()
+        return page
+
+    def touched(self, *, behind: int) -> Iterator[tuple[int, int, int]]:
+        """Yield what changed behind a revision: a namespace's id, its first revision, how many."""
+        return _TOUCHED.rows(self._driver, behind=behind)
 
     def trim(self, *, keep_from: int) -> int:
         """Forget what is before a revision, but never the latest one; return how many."""

@@ -59,7 +59,9 @@ class Records:
         """Seal a version of each record to the owner of its namespace; name no record twice.
 
         Return them and the revision of the last; those before it have the revisions before that.
-        The first version is 1, and each put counts one up, whatever was deleted meanwhile.
+        The first version is the namespace's `first_version`, and each put counts one up, whatever
+        was deleted meanwhile. Of each record, the one version goes that its namespace keeps no more
+        because of this put.
 
         Raises:
             VersionMismatchError: if a record's current version is not its `if_version`.
@@ -71,7 +73,9 @@ class Records:
         with self._sealing_keys() as key_of:
             for index, (namespace, new) in enumerate(items):
                 head = heads.get((namespace.id, stored[index]))
-                row = _next_version(head, new, now=now, index=index if len(items) > 1 else None)
+                row = _next_version(
+                    head, namespace, new, now=now, index=index if len(items) > 1 else None
+                )
                 seals = seal_version(
                     key_of(namespace),
                     namespace,
@@ -111,12 +115,15 @@ class Records:
         return found.version if found is not None and found.is_live(now) else 0
 
     def versions(
-        self, namespace: Namespace, name: str, *, before: int, limit: int
+        self, namespace: Namespace, name: str, *, before: int, limit: int, now: int
     ) -> list[RecordRow]:
-        """Return up to `limit` versions older than `before`, newest first, the dead ones too."""
+        """Return up to `limit` versions older than `before`, newest first, the dead ones too.
+
+        What has expired by `now` has no metadata any more, whether or not it was destroyed yet.
+        """
         stored = self._names.stored(namespace, name)
         found = self._versions.before(namespace.id, stored, version=before, limit=limit)
-        return [self._opener.facts(namespace, row) for row in found]
+        return [self._opener.facts(namespace, row.as_of(now)) for row in found]
 
     def name_of(self, namespace: Namespace, stored: str) -> str | None:
         """Return the name of a record; None if it is gone altogether, or its name can't be told.
@@ -226,18 +233,19 @@ class Records:
     def _drop_outgrown(
         self, items: Sequence[tuple[Namespace, NewRecord]], changes: Sequence[Change]
     ) -> None:
+        """Remove the one version that each put makes too many; the sweep finds all others."""
         outgrown = [
             (namespace_id, stored, version - namespace.keep_versions)
             for (namespace, _), (namespace_id, stored, version) in zip(items, changes, strict=True)
             if 0 < namespace.keep_versions < version
         ]
         if outgrown:
-            self._versions.drop_all_up_to(outgrown)
+            self._versions.drop_all(outgrown)
 
     def _version(self, namespace: Namespace, stored: str, version: int) -> VersionRow | None:
         if version == LATEST:
             return self._versions.head(namespace.id, stored)
-        return self._versions.one_with_blob(namespace.id, stored, version)
+        return self._versions.one(namespace.id, stored, version)
 
     @contextlib.contextmanager
     def _sealing_keys(self) -> Iterator[Callable[[Namespace], IdentityKey]]:
@@ -278,14 +286,14 @@ def require_version(current: int, demanded: int | None, *, index: int | None = N
 
 
 def _next_version(
-    head: VersionRow | None, new: NewRecord, *, now: int, index: int | None
+    head: VersionRow | None, namespace: Namespace, new: NewRecord, *, now: int, index: int | None
 ) -> RecordRow:
     """Return what a put makes of a record; VersionMismatchError as `require_version`."""
     live = head if head is not None and head.is_live(now) else None
     require_version(live.version if live else 0, new.if_version, index=index)
     return RecordRow(
         new.name,
-        1 if head is None else head.version + 1,
+        namespace.first_version if head is None else head.version + 1,
         len(new.value),
         now if live is None else live.created_at,
         now,

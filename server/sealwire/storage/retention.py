@@ -2,6 +2,8 @@
 
 A put drops what is too many by number. What is too old, or too many since the namespace's setting
 was changed, is dropped here. The walk reads only the primary key's index, so many rows cost little.
+Where a record has more to drop than one unit may, the rest is left for the next walk, so that it
+keeps no other record waiting.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ WALK_ROWS: Final = 2_000
 Position = tuple[int, str, int]
 """Where a walk has come: a namespace's id, a stored name, and a version."""
 
-START: Final[Position] = (0, "", 0)
+_START: Final[Position] = (0, "", 0)
+_NUL: Final = "\0"  # no name holds it, so nothing lies between a name and the name with it behind
 
 _columns = record_versions.c
 _KEY = (_columns.namespace_id, _columns.name, _columns.version)
@@ -73,13 +76,14 @@ class Retention:
         self._namespaces = namespaces
         self._housekeeping = housekeeping
 
-    def outgrown(self, position: Position, *, now: int) -> Stage:
-        """Return versions, from a position on, that are not kept any more."""
-        at_id, at_name, at = position
+    def outgrown(self, position: Position | None, *, now: int) -> Stage:
+        """Return versions that are not kept any more, from a position on; None is the beginning."""
+        at_id, at_name, at = position or _START
         walked = list(_WALK.rows(self._driver, at_id=at_id, at_name=at_name, at=at))
         places = list(portion(self._outgrown(_superseded(walked), now=now)))
-        if places:  # they are removed, so that the walk comes on from there
-            return Stage(places, (places[0].namespace_id, places[0].stored_name, 0))
+        if places:  # perhaps not all that there are: the walk goes on behind the last one's record
+            last = places[-1]
+            return Stage(places, (last.namespace_id, last.stored_name + _NUL, 0))
         return Stage([], walked[-1] if len(walked) == WALK_ROWS else None)
 
     def drop(self, places: Sequence[Place], *, now: int) -> None:

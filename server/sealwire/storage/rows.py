@@ -183,7 +183,8 @@ class Namespace:
     """A set of records that one identity owns: their values are sealed to its key.
 
     Of each record, `keep_versions` versions are kept (0: all), each for `keep_ms` milliseconds
-    behind its successor (0: for ever). With a `name_key`, names are sealed as well.
+    behind its successor (0: for ever). With a `name_key`, names are sealed as well. What is put
+    anew begins at `first_version`, which is above the versions that an erased owner had there.
     """
 
     id: int
@@ -193,6 +194,7 @@ class Namespace:
     keep_versions: int = DEFAULT_KEEP_VERSIONS
     keep_ms: int = 0
     name_key: bytes | None = field(default=None, repr=False)
+    first_version: int = 1
 
 
 class NewRecord(NamedTuple):

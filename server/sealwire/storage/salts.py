@@ -19,6 +19,8 @@ from sealwire.core.secret_files import read_secret, sync_directory, write_new_se
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _IDENTITY_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_LEFTOVER: Final = re.compile(rf"\.(?P<identity>{_IDENTITY_ID.pattern})\..*\.tmp", re.DOTALL)
+"""What `write_new_secret` writes into, before the file gets its name."""
 _NOTHING: Final = bytes(SALT_BYTES)
 _FLAGS: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -55,6 +57,8 @@ class SaltStore(Protocol):
     def erase(self, identity_id: str) -> None:
         """Destroy an identity's salt, if there is one; on return nobody can read it here again.
 
+        That holds for what a writer left behind that was killed, too.
+
         Raises:
             UnavailableError: if that can't be done, or said, now; it may be repeated.
         """
@@ -73,13 +77,13 @@ class SaltDirectory:
         self.path = path
 
     def make(self) -> None:
-        """Make the directory durably, unless it is there; ConfigurationError as `check`."""
+        """Make the directory durably, unless it is there; then do as `remove_leftovers`."""
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
             sync_directory(self.path.parent)
         except OSError as error:
             raise ConfigurationError(f"{self.path} can't be made: {error.strerror}.") from error
-        self.check()
+        self.remove_leftovers()
 
     def check(self) -> None:
         """Return if it is a directory of ours that nobody else can open, and no symbolic link."""
@@ -127,23 +131,32 @@ class SaltDirectory:
         return salt
 
     def erase(self, identity_id: str) -> None:
-        """Overwrite the file with zeros in its place, and remove it: each durably."""
+        """Overwrite the file with zeros in its place, and remove it: each durably.
+
+        It comes last, behind what writers left of it: while it is there, the erasure is not done.
+        """
         path = self._file(identity_id)
         try:
-            # Whoever's it is and whoever may read it: it is to be destroyed all the same.
-            descriptor = os.open(path, _FLAGS)
-        except FileNotFoundError:
-            return
+            for file in (*self._leftovers(of=identity_id), path):
+                self._destroy(file)
         except OSError as error:
             raise _not_erased(error) from error
+
+    def remove_leftovers(self) -> None:
+        """Destroy what writers left that were killed; one that still writes fails, and is undone.
+
+        Raises:
+            ConfigurationError: as `check`, or if that can't be done.
+        """
+        self.check()
         try:
-            _overwrite(descriptor)
-            path.unlink()
-            sync_directory(self.path)
+            for path in self._leftovers():
+                _destroy_unless_linked(path)
+                sync_directory(self.path)
         except OSError as error:
-            raise _not_erased(error) from error
-        finally:
-            os.close(descriptor)
+            raise ConfigurationError(
+                f"What was left behind in {self.path} can't be destroyed: {error.strerror}."
+            ) from error
 
     def names(self) -> frozenset[str]:
         """List the directory; what is being written, or was left behind by that, is no salt."""
@@ -156,9 +169,44 @@ class SaltDirectory:
             raise SealError("An identity's id is not of the form that the server gives.")
         return self.path / identity_id
 
+    def _leftovers(self, *, of: str | None = None) -> list[Path]:
+        try:
+            paths = list(self.path.iterdir())
+        except FileNotFoundError:
+            return []
+        left = [(path, _LEFTOVER.fullmatch(path.name)) for path in paths]
+        return [path for path, match in left if match and of in {None, match["identity"]}]
+
+    def _destroy(self, path: Path) -> None:
+        try:
+            # Whoever's it is and whoever may read it: it is to be destroyed all the same.
+            descriptor = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            return
+        try:
+            _overwrite(descriptor)
+            path.unlink()
+            sync_directory(self.path)
+        finally:
+            os.close(descriptor)
+
     def _require_same(self, identity_id: str, salt: bytes) -> None:
         if self.read(identity_id) != salt:
             raise SealError("The identity has another salt already, which was left as it is.")
+
+
+def _destroy_unless_linked(path: Path) -> None:
+    """Remove a file, and overwrite it unless it is a salt that is kept, under a second name.
+
+    In this order: once it is removed, nobody makes a salt of it any more.
+    """
+    descriptor = os.open(path, _FLAGS)
+    try:
+        path.unlink()
+        if os.fstat(descriptor).st_nlink == 0:
+            _overwrite(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _overwrite(descriptor: int) -> None:

@@ -191,6 +191,7 @@ namespaces = Table(
     Column("keep_versions", Integer, nullable=False, server_default="10"),
     Column("keep_ms", Integer, nullable=False, server_default="0"),
     Column("name_key", LargeBinary),
+    Column("first_version", Integer, nullable=False, server_default="1"),
     sqlite_strict=True,
 )
 
@@ -203,10 +204,10 @@ record_versions = Table(
     Column("namespace_id", Integer, ForeignKey("namespaces.id"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("version", Integer, CheckConstraint("version > 0"), primary_key=True),
-    Column("size", Integer, nullable=False),
+    Column("size", Integer, CheckConstraint("size >= 0"), nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
-    Column("expires_at", Integer),
+    Column("expires_at", Integer, CheckConstraint("expires_at > 0")),
     Column("deleted_at", Integer),
     Column("sealed_name", LargeBinary),
     Column("metadata", LargeBinary),
@@ -227,8 +228,13 @@ changes = Table(
     Column("revision", Integer, primary_key=True),
     Column("namespace_id", Integer, nullable=False),
     Column("name", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("version", Integer, CheckConstraint("version > 0"), nullable=False),
+    Column(
+        "kind",
+        Text,
+        CheckConstraint("kind IN ('put', 'delete', 'undelete', 'destroy', 'expire')"),
+        nullable=False,
+    ),
     Column("at", Integer, nullable=False),
     # Whether a record that has ended is still named: no put comes behind its end.
     Index("changes_beside_puts", "namespace_id", "name", sqlite_where=text("kind <> 'put'")),

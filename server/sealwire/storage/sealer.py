@@ -16,6 +16,7 @@ from sealwire.core.errors import SealError
 from sealwire.core.keys import Random
 from sealwire.core.sealing import IdentityKey, Purpose, RecordAddress
 from sealwire.storage.barrier import SealingBarrier
+from sealwire.storage.bounds import are_within
 from sealwire.storage.identities import Identities
 from sealwire.storage.rows import Namespace, RecordRow
 from sealwire.storage.versions import VersionRow
@@ -40,7 +41,13 @@ def seal_version(
     stored: str,
     random: Random,
 ) -> Seals:
-    """Return the ciphertexts of a version; without a value, it was destroyed."""
+    """Return the ciphertexts of a version; without a value, it was destroyed.
+
+    Raises:
+        SealError: if what it has of the version before would not be read: that was altered.
+    """
+    if not (are_within(1, row.version) and are_within(0, row.created_at)):
+        raise SealError("A record's row holds a number out of bounds: it was altered.")
 
     def sealed(text: bytes, address: RecordAddress) -> bytes:
         return sealing.seal(key, text, address=address, random=random)
@@ -84,6 +91,7 @@ class Opener:
         Raises:
             SealError: as `value`. Only the value proves that it is the record of a given name.
         """
+        found.require_bounds()
         row = RecordRow(
             self.name(namespace, found) if name is None else name,
             found.version,

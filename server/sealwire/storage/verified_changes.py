@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple
 
 from sealwire.core.errors import SealError
-from sealwire.storage.findings import UNIT_ROWS, Damage, Finding, portions
+from sealwire.storage.findings import UNIT_ROWS, Damage, Finding, examined, portions
 from sealwire.storage.record_changes import StoredChange
 from sealwire.storage.rows import ChangeKind, IdentityState, Namespace
 from sealwire.storage.store import Store
@@ -22,15 +23,13 @@ from sealwire.storage.versions import VersionRow
 
 CHANGES: Final = "changes"
 _GONE: Final = frozenset({ChangeKind.DESTROY, ChangeKind.EXPIRE})
-_KINDS: Final = frozenset(ChangeKind)
-_NO_KIND: Final = "It is of a kind that there is not."
 
 
 class _Span(NamedTuple):
-    """The revisions that were looked at, both ends included; none yet, if they are 0."""
+    """The revisions that were looked at, both ends included; none yet, if they are None."""
 
-    lowest: int
-    highest: int
+    lowest: int | None = None
+    highest: int | None = None
 
 
 def verify_changes(store: Store) -> Iterator[Finding]:
@@ -39,7 +38,7 @@ def verify_changes(store: Store) -> Iterator[Finding]:
     Raises:
         UnavailableError, SealError: as `findings.portions`.
     """
-    return portions(store, _Walk().on, _Span(0, 0))
+    return portions(store, _Walk().on, _Span())
 
 
 @dataclass(slots=True)
@@ -51,8 +50,10 @@ class _Walk:
 
     def on(self, span: _Span, tx: Transaction) -> tuple[Finding, _Span | None]:
         """Look at what came since the last unit, and then further back."""
-        last = max(tx.changes.last(), span.highest)
-        highest, lowest = span.highest or last, span.lowest or last + 1
+        newest = tx.inspection.last_revision()
+        highest = newest if span.highest is None else span.highest
+        last = max(newest, highest)
+        lowest = last + 1 if span.lowest is None else span.lowest
         newer = tx.inspection.changes_behind(highest)
         older = tx.inspection.changes_before(lowest, limit=UNIT_ROWS)
         damage = [
@@ -67,11 +68,16 @@ class _Walk:
         unit = _Unit(tx, set(), set())
         damage: list[Damage] = []
         for change in changes:
-            if change[1:4] not in self.told and change[1:3] not in self.damaged:
-                damage.extend(unit.compared(change))
+            look = partial(self._look, unit, change)
+            damage += examined("change", {"revision": change.revision}, look)
         self.told |= unit.told  # only now, because a unit that fails is run again
         self.damaged |= unit.damaged
         return damage
+
+    def _look(self, unit: _Unit, change: StoredChange) -> Iterator[Damage]:
+        change.require_bounds()
+        if change[1:4] not in self.told and change[1:3] not in self.damaged:
+            yield from unit.compared(change)
 
 
 @dataclass(slots=True)
@@ -81,25 +87,26 @@ class _Unit:
     tx: Transaction
     told: set[tuple[int, str, int]]
     damaged: set[tuple[int, str]]
-    namespaces: dict[int, Namespace | str | None] = field(default_factory=dict)
+    namespaces: dict[int, Namespace | None] = field(default_factory=dict)
 
     def compared(self, change: StoredChange) -> Iterator[Damage]:
         """Yield what a change shows to be damaged, unless a newer one has."""
-        _, namespace_id, stored, number, kind, at = change
+        namespace_id, stored, number = change[1:4]
         if (namespace_id, stored, number) in self.told or (namespace_id, stored) in self.damaged:
             return
         self.told.add((namespace_id, stored, number))
         if namespace_id not in self.namespaces:
             self.namespaces[namespace_id] = _namespace(self.tx, namespace_id)
         namespace = self.namespaces[namespace_id]
-        if isinstance(namespace, str) or kind not in _KINDS:
-            sentence = namespace if isinstance(namespace, str) else _NO_KIND
-            yield Damage("change", {"revision": change.revision}, sentence)
-        elif namespace is not None and at >= namespace.created_at:
+        if namespace is None:
+            return
+        try:
             problem = _problem(self.tx, namespace, change)
-            if problem is not None:
-                self.damaged.add((namespace_id, stored))
-                yield Damage("record", place_of(namespace, stored, number), problem)
+        except SealError:
+            return  # said of the version
+        if problem is not None:
+            self.damaged.add((namespace_id, stored))
+            yield Damage("record", place_of(namespace, stored, number), problem)
 
 
 def _gaps(
@@ -118,16 +125,16 @@ def _gaps(
         expected = revision - 1
 
 
-def _namespace(tx: Transaction, namespace_id: int) -> Namespace | str | None:
-    """Return a namespace; a problem; or None if nothing is to be expected of its records.
+def _namespace(tx: Transaction, namespace_id: int) -> Namespace | None:
+    """Return a namespace, or None if nothing is to be expected of its records.
 
-    That is so if its row was altered, which is said of itself, and if its owner was erased, whose
-    records are removed. What was there before it changed hands, its `created_at` tells.
+    That is so if its row was altered, which is said of itself; if its owner was erased, whose
+    records are removed; and if it is gone, since one that changes hands then gets another id.
     """
     try:
         namespace = tx.namespaces.find_by_id(namespace_id)
         if namespace is None:
-            return "Its namespace is not there."
+            return None
         owner = tx.identities.find(namespace.owner_id)
     except SealError:
         return None

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from sealwire.core.errors import ErasedError, SealError
-from sealwire.storage.findings import UNIT_ROWS, Damage, Finding, portions
+from sealwire.storage.findings import (
+    UNIT_ROWS,
+    Damage,
+    Finding,
+    behind_page,
+    examined,
+    portions,
+    whole,
+)
+from sealwire.storage.inspection import FIRST_ROWID, Inspected
 from sealwire.storage.keys import stored_key
 from sealwire.storage.patience import patiently
 from sealwire.storage.rows import IdentityState, KeyState, Namespace
@@ -25,9 +34,9 @@ def verify_tables(store: Store) -> Iterator[Finding]:
     Raises:
         UnavailableError, SealError: as `findings.portions`.
     """
-    yield Finding(ROWS, 0, tuple(patiently(store.read_blocking, _authority)))
+    yield Finding(ROWS, 0, tuple(patiently(store.read_blocking, whole(_authority))))
     for table in TAGGED:
-        yield from portions(store, functools.partial(_tagged, table), 0)
+        yield from portions(store, functools.partial(_tagged, table), FIRST_ROWID)
 
 
 def verify_salts(store: Store) -> Iterator[Finding]:
@@ -36,9 +45,9 @@ def verify_salts(store: Store) -> Iterator[Finding]:
     Raises:
         UnavailableError, SealError: as `findings.portions`.
     """
-    position: int | None = 0
+    position: int | None = FIRST_ROWID
     while position is not None:
-        unit = functools.partial(_salts, position)
+        unit = whole(functools.partial(_salts, position))
         finding, position = patiently(store.read_blocking, unit)
         if finding.damage:  # an erasure may have come between: look again, at a newer state
             finding, _ = patiently(store.read_blocking, unit)
@@ -46,39 +55,49 @@ def verify_salts(store: Store) -> Iterator[Finding]:
 
 
 def _authority(tx: Transaction) -> list[Damage]:
-    try:
+    def look() -> list[Damage]:
         tx.authority.version()
-    except SealError as error:
-        return [Damage("row of authority", {}, str(error))]
-    return []
+        return []
+
+    return examined("row of authority", {}, look)
 
 
-def _tagged(table: TaggedTable, after: int, tx: Transaction) -> tuple[Finding, int | None]:
-    page = tx.inspection.tagged(table, after=after, limit=UNIT_ROWS)
-    damage, kind = [], f"row of {table.table.name}"
+def _tagged(table: TaggedTable, first: int, tx: Transaction) -> tuple[Finding, int | None]:
+    page = tx.inspection.tagged(table, first=first, limit=UNIT_ROWS)
+    damage: list[Damage] = []
     for row in page:
-        try:
-            found = tx.authority.checked(table, row.found)
-            problem = _FURTHER.get(table.table.name, _nothing)(tx, found)
-        except SealError as error:
-            problem = str(error)
-        if problem is not None:
-            damage.append(Damage(kind, row.key, problem))
-    return Finding(ROWS, len(page), tuple(damage)), page[-1].rowid if page else None
+        look = functools.partial(_of_row, tx, table, row)
+        damage += examined(_kind(table), row.key, look)
+    return Finding(ROWS, len(page), tuple(damage)), behind_page(page)
 
 
-def _salts(after: int, tx: Transaction) -> tuple[Finding, int | None]:
-    page = tx.inspection.tagged(IDENTITIES, after=after, limit=UNIT_ROWS)
-    damage = []
+def _of_row(tx: Transaction, table: TaggedTable, row: Inspected) -> Iterator[Damage]:
+    found = tx.authority.checked(table, row.found)
+    problem = _FURTHER.get(table.table.name, _nothing)(tx, found)
+    if problem is not None:
+        yield Damage(_kind(table), row.key, problem)
+
+
+def _kind(table: TaggedTable) -> str:
+    return f"row of {table.table.name}"
+
+
+def _salts(first: int, tx: Transaction) -> tuple[Finding, int | None]:
+    page = tx.inspection.tagged(IDENTITIES, first=first, limit=UNIT_ROWS)
+    damage: list[Damage] = []
     for row in page:
-        try:
-            found = tx.authority.checked(IDENTITIES, row.found)
-        except SealError:
-            continue  # said of the row
-        problem = _salt_problem(tx, found)
-        if problem is not None:
-            damage.append(Damage("salt", {"identity": found["name"], "id": found["id"]}, problem))
-    return Finding(SALTS, 0, tuple(damage)), page[-1].rowid if page else None
+        damage += examined("salt", row.key, functools.partial(_of_salt, tx, row))
+    return Finding(SALTS, 0, tuple(damage)), behind_page(page)
+
+
+def _of_salt(tx: Transaction, row: Inspected) -> Iterator[Damage]:
+    try:
+        found = tx.authority.checked(IDENTITIES, row.found)
+    except SealError:
+        return  # said of the row
+    problem = _salt_problem(tx, found)
+    if problem is not None:
+        yield Damage("salt", {"identity": found["name"], "id": found["id"]}, problem)
 
 
 def _salt_problem(tx: Transaction, identity: Row) -> str | None:

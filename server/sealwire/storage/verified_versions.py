@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from sealwire.core.errors import ErasedError, SealError
-from sealwire.storage.findings import UNIT_BYTES, UNIT_ROWS, Damage, Finding, portions
-from sealwire.storage.headers import START, Position
+from sealwire.storage.findings import (
+    UNIT_BYTES,
+    UNIT_ROWS,
+    Damage,
+    Finding,
+    behind,
+    behind_page,
+    examined,
+    portions,
+)
+from sealwire.storage.inspection import FIRST_ROWID, StoredAnswer
 from sealwire.storage.rows import Namespace
 from sealwire.storage.store import Store
 from sealwire.storage.transaction import Transaction
@@ -15,7 +25,6 @@ from sealwire.storage.versions import VersionRow
 
 VERSIONS: Final = "versions"
 ANSWERS: Final = "answers"
-_FIRST_ANSWER: Final = ("", "")
 
 
 def verify_versions(store: Store) -> Iterator[Finding]:
@@ -24,7 +33,7 @@ def verify_versions(store: Store) -> Iterator[Finding]:
     Raises:
         UnavailableError, SealError: as `findings.portions`.
     """
-    return portions(store, _versions, START)
+    return portions(store, _versions, FIRST_ROWID)
 
 
 def verify_answers(store: Store) -> Iterator[Finding]:
@@ -33,7 +42,7 @@ def verify_answers(store: Store) -> Iterator[Finding]:
     Raises:
         UnavailableError, SealError: as `findings.portions`.
     """
-    return portions(store, _answers, _FIRST_ANSWER)
+    return portions(store, _answers, FIRST_ROWID)
 
 
 def place_of(namespace: Namespace, stored: str, version: int | None = None) -> dict[str, str | int]:
@@ -46,20 +55,29 @@ def place_of(namespace: Namespace, stored: str, version: int | None = None) -> d
     return place if version is None else {**place, "version": version}
 
 
-def _versions(after: Position, tx: Transaction) -> tuple[Finding, Position | None]:
+def _versions(first: int, tx: Transaction) -> tuple[Finding, int | None]:
     damage: list[Damage] = []
     looked_at, erased, size = 0, 0, 0
-    position: Position | None = None
-    for namespace_id, row in tx.inspection.versions.behind(*after, limit=UNIT_ROWS):
-        position = Position(namespace_id, row.stored_name, row.version)
+    position: int | None = None
+    for rowid, namespace_id, row in tx.inspection.versions.stored(first=first, limit=UNIT_ROWS):
+        place = _bare_place(namespace_id, row)
         looked_at, size = looked_at + 1, size + len(row.blob or b"")
         try:
-            damage.extend(_of_version(tx, namespace_id, row))
+            damage += examined("version", place, partial(_of_version, tx, namespace_id, row))
         except ErasedError:
             erased += 1
-        if size > UNIT_BYTES:
+        if looked_at == UNIT_ROWS or size > UNIT_BYTES:
+            position = behind(rowid)
             break
     return Finding(VERSIONS, looked_at, tuple(damage), erased), position
+
+
+def _bare_place(namespace_id: int, row: VersionRow) -> dict[str, str | int]:
+    return {
+        "namespace_id": namespace_id,
+        "stored_name": row.stored_name,
+        "version": row.version,
+    }
 
 
 def _of_version(tx: Transaction, namespace_id: int, row: VersionRow) -> Iterator[Damage]:
@@ -68,11 +86,7 @@ def _of_version(tx: Transaction, namespace_id: int, row: VersionRow) -> Iterator
     except SealError:
         return  # said of the namespace, once
     if namespace is None:
-        place: dict[str, str | int] = {
-            "namespace_id": namespace_id,
-            "stored_name": row.stored_name,
-            "version": row.version,
-        }
+        place = _bare_place(namespace_id, row)
         yield Damage("version", place, "Its namespace is not there.")
         return
     problem = _problem(tx, namespace, row)
@@ -82,8 +96,10 @@ def _of_version(tx: Transaction, namespace_id: int, row: VersionRow) -> Iterator
 
 def _problem(tx: Transaction, namespace: Namespace, row: VersionRow) -> str | None:
     """Return what is wrong with a version; ErasedError if nobody can open it any more."""
-    inspection, part = tx.inspection, "name"
+    inspection, part = tx.inspection, "row"
     try:
+        row.require_bounds()
+        part = "name"
         name = inspection.opener.name(namespace, row)
         if inspection.names.stored(namespace, name) != row.stored_name:
             return "It is stored under another name's hash."
@@ -101,17 +117,26 @@ def _problem(tx: Transaction, namespace: Namespace, row: VersionRow) -> str | No
     return None
 
 
-def _answers(after: tuple[str, str], tx: Transaction) -> tuple[Finding, tuple[str, str] | None]:
+def _answers(first: int, tx: Transaction) -> tuple[Finding, int | None]:
     damage: list[Damage] = []
-    erased, position = 0, None
-    page = tx.inspection.answers(after=after, limit=UNIT_ROWS)
-    for identity_id, request_id, digest in page:
-        position = (identity_id, request_id)
+    erased = 0
+    page = tx.inspection.answers(first=first, limit=UNIT_ROWS)
+    for answer in page:
+        place = {"identity_id": answer.identity_id, "request_id": answer.request_id}
         try:
-            tx.answers.find(identity_id, request_id, digest=digest)
+            damage += examined("answer", place, partial(_of_answer, tx, answer))
         except ErasedError:
             erased += 1
-        except SealError as error:
-            place = {"identity_id": identity_id, "request_id": request_id}
-            damage.append(Damage("answer", place, f"It does not open. {error}"))
-    return Finding(ANSWERS, len(page), tuple(damage), erased), position
+    return Finding(ANSWERS, len(page), tuple(damage), erased), behind_page(page)
+
+
+def _of_answer(tx: Transaction, answer: StoredAnswer) -> Iterator[Damage]:
+    _, identity_id, request_id, digest = answer
+    place = {"identity_id": identity_id, "request_id": request_id}
+    try:
+        found = tx.answers.find(identity_id, request_id, digest=digest)
+    except SealError as error:
+        yield Damage("answer", place, f"It does not open. {error}")
+    else:
+        if found is None:
+            yield Damage("answer", place, "Nobody who asks for it finds it.")

@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Integer, and_, bindparam, delete, func, literal_column, select, update
 
+from sealwire.core.errors import SealError
+from sealwire.storage.bounds import are_within
 from sealwire.storage.prepared import Prepared, PreparedInsert
 from sealwire.storage.schema import record_versions as table
 
@@ -32,6 +34,7 @@ _FACTS: Final = (
 _NEWEST = table.c.version.desc()
 _HEAD = Prepared.of(select(*_FACTS).where(_HERE).order_by(_NEWEST).limit(1))
 _HEAD_BLOB = Prepared.of(select(*_FACTS, table.c.blob).where(_HERE).order_by(_NEWEST).limit(1))
+_ONE = Prepared.of(select(*_FACTS).where(_THIS))
 _ONE_BLOB = Prepared.of(select(*_FACTS, table.c.blob).where(_THIS))
 _NEXT_NAME = (
     select(func.min(table.c.name))
@@ -50,13 +53,11 @@ _OLDER = Prepared.of(
     .order_by(_NEWEST)
     .limit(bindparam("page_size"))
 )
-_BEHIND = Prepared.of(
-    select(table.c.namespace_id, *_FACTS, table.c.blob)
-    .where(
-        tuple_(table.c.namespace_id, table.c.name, table.c.version)
-        > tuple_(bindparam("namespace_id"), bindparam("stored"), bindparam("number"))
-    )
-    .order_by(table.c.namespace_id, table.c.name, table.c.version)
+_ROWID: Final = literal_column("rowid", Integer)
+_STORED = Prepared.of(
+    select(_ROWID, table.c.namespace_id, *_FACTS, table.c.blob)
+    .where(bindparam("first") <= _ROWID)
+    .order_by(_ROWID)
     .limit(bindparam("page_size"))
 )
 _INSERT = PreparedInsert.of(list(table.columns))
@@ -80,7 +81,6 @@ _HEADS = Prepared.of(
         ),
     )
 )
-_DROP_OLD = Prepared.of(delete(table).where(_HERE, table.c.version <= bindparam("number")))
 _DROP = Prepared.of(delete(table).where(_THIS))
 _DROP_ALL = Prepared.of(delete(table).where(_HERE))
 _MARK = Prepared.of(update(table).where(_THIS).values(deleted_at=bindparam("moment")))
@@ -113,14 +113,34 @@ class VersionRow(NamedTuple):
     metadata: bytes | None
     blob: bytes | None = None
 
+    def require_bounds(self) -> None:
+        """Return if the row holds numbers that a server may have written; SealError otherwise."""
+        counted = (self.version, 1 if self.expires_at is None else self.expires_at)
+        deleted_at = 0 if self.deleted_at is None else self.deleted_at
+        measured = (self.size, self.created_at, self.updated_at, deleted_at)
+        if not (are_within(1, *counted) and are_within(0, *measured)):
+            raise _altered()
+
     def is_live(self, now: int) -> bool:
         """Tell whether readers may have the value at `now`."""
-        gone = self.destroyed or self.deleted_at is not None
-        return not gone and (self.expires_at is None or now < self.expires_at)
+        return not self.destroyed and self.deleted_at is None and not self.has_expired(now)
+
+    def has_expired(self, now: int) -> bool:
+        """Tell whether the version's time has come."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def as_of(self, now: int) -> VersionRow:
+        """Return the version without its metadata if it has expired, destroyed yet or not."""
+        return self._replace(metadata=None) if self.has_expired(now) else self
 
 
 class Versions:
-    """The rows, through one connection. A `stored` name is what `RecordNames.stored` returns."""
+    """The rows, through one connection. A `stored` name is what `RecordNames.stored` returns.
+
+    Raises, wherever it returns rows:
+        SealError: if the version of one is no number that is counted to. What else they hold is as
+            it is, so that a record which is damaged can be put anew, deleted and destroyed.
+    """
 
     def __init__(self, driver: sqlite3.Connection) -> None:
         self._driver = driver
@@ -136,11 +156,17 @@ class Versions:
             return {} if head is None else {stored[0]: head}
         names = json.dumps(stored)
         rows = _HEADS.rows(self._driver, namespace_id=namespace_id, stored_names=names)
-        return {row[0]: VersionRow(*row) for row in rows if row[0] is not None}
+        return {row[0]: _checked(row) for row in rows if row[0] is not None}
 
     def head_with_blob(self, namespace_id: int, stored: str) -> VersionRow | None:
         """Return a record's latest version, whatever became of it."""
         return _row(_HEAD_BLOB.first(self._driver, namespace_id=namespace_id, stored=stored))
+
+    def one(self, namespace_id: int, stored: str, version: int) -> VersionRow | None:
+        """Return one version, without its blob."""
+        return _row(
+            _ONE.first(self._driver, namespace_id=namespace_id, stored=stored, number=version)
+        )
 
     def one_with_blob(self, namespace_id: int, stored: str, version: int) -> VersionRow | None:
         """Return one version."""
@@ -163,31 +189,24 @@ class Versions:
             before=version,
             page_size=limit,
         )
-        return [VersionRow(*row) for row in rows]
+        return [_checked(row) for row in rows]
 
-    def behind(
-        self, namespace_id: int, stored: str, version: int, *, limit: int
-    ) -> Iterator[tuple[int, VersionRow]]:
-        """Yield up to `limit` versions of all namespaces, with blobs, from behind one, in order.
+    def stored(self, *, first: int, limit: int) -> Iterator[tuple[int, int, VersionRow]]:
+        """Yield up to `limit` versions of all namespaces, with blobs, from a rowid on.
 
-        Each comes with the id of its namespace, and is read when it is asked for.
+        Each is read when it is asked for, whatever its version, and comes behind its rowid and its
+        namespace's id.
         """
-        rows = _BEHIND.rows(
-            self._driver,
-            namespace_id=namespace_id,
-            stored=stored,
-            number=version,
-            page_size=limit,
-        )
-        return ((row[0], VersionRow(*row[1:])) for row in rows)
+        rows = _STORED.rows(self._driver, first=first, page_size=limit)
+        return ((row[0], row[1], VersionRow(*row[2:])) for row in rows)
 
     def insert_all(self, rows: Iterable[Sequence[object]]) -> None:
         """Add rows, each with all columns in the table's order."""
         _INSERT.add(self._driver, rows)
 
-    def drop_all_up_to(self, places: Iterable[tuple[int, str, int]]) -> None:
-        """Remove, of each namespace's id and stored name, the rows up to a version."""
-        _DROP_OLD.for_each(
+    def drop_all(self, places: Iterable[tuple[int, str, int]]) -> None:
+        """Remove rows, each by its namespace's id, stored name and version."""
+        _DROP.for_each(
             self._driver,
             [
                 {"namespace_id": namespace_id, "stored": stored, "number": version}
@@ -241,4 +260,15 @@ class Versions:
 
 
 def _row(found: tuple[Any, ...] | None) -> VersionRow | None:
-    return None if found is None else VersionRow(*found)
+    return None if found is None else _checked(found)
+
+
+def _checked(found: tuple[Any, ...]) -> VersionRow:
+    row = VersionRow(*found)
+    if not are_within(1, row.version):
+        raise _altered()
+    return row
+
+
+def _altered() -> SealError:
+    return SealError("A record's row holds a number out of bounds: it was altered.")

@@ -34,9 +34,11 @@ def kept(store: Store, namespace: Namespace, name: str = "march") -> list[int]:
     return [row.version for row in versions(store, namespace, name)]
 
 
-def versions(store: Store, namespace: Namespace, name: str = "march") -> list[RecordRow]:
+def versions(
+    store: Store, namespace: Namespace, name: str = "march", *, now: int = NOW
+) -> list[RecordRow]:
     return store.read_blocking(
-        lambda tx: tx.records.versions(namespace, name, before=EVERYTHING, limit=1000)
+        lambda tx: tx.records.versions(namespace, name, before=EVERYTHING, limit=1000, now=now)
     )
 
 
@@ -135,10 +137,22 @@ def test_metadata_comes_back_with_the_version_that_it_was_put_with(
     assert listed == [b"\0" * 70_000, b"", METADATA]
 
 
+def test_an_expired_version_is_listed_without_its_metadata_before_it_is_swept(
+    store: Store, namespace: Namespace
+) -> None:
+    for expires_at in (NOW + 5, None):
+        new = NewRecord("march", b"value", METADATA, expires_at)
+        store.write_blocking(lambda tx: tx.records.put(namespace, new, now=NOW))  # noqa: B023
+    for now, shown in ((NOW + 4, METADATA), (NOW + 5, b"")):
+        listed = versions(store, namespace, now=now)
+        assert [row.metadata for row in listed] == [METADATA, shown]
+        assert [row.destroyed for row in listed] == [False, False]
+
+
 def test_versions_are_listed_newest_first_page_by_page(store: Store, march: Namespace) -> None:
     def page(before: int) -> list[int]:
         rows = store.read_blocking(
-            lambda tx: tx.records.versions(march, "march", before=before, limit=2)
+            lambda tx: tx.records.versions(march, "march", before=before, limit=2, now=NOW)
         )
         return [row.version for row in rows]
 
@@ -159,8 +173,10 @@ def test_the_newest_ten_are_kept_unless_the_namespace_says_otherwise(
     assert value_at(store, namespace, 3) == b"3"
 
 
-@pytest.mark.parametrize(("keep", "left"), [(1, [4]), (2, [4, 3]), (3, [4, 3, 2])])
-def test_fewer_are_kept_from_the_next_put_on(
+@pytest.mark.parametrize(
+    ("keep", "left"), [(1, [4, 2, 1]), (2, [4, 3, 1]), (3, [4, 3, 2]), (4, [4, 3, 2, 1])]
+)
+def test_a_put_drops_the_one_version_that_it_makes_too_many_and_the_sweep_the_others(
     store: Store, march: Namespace, keep: int, left: list[int]
 ) -> None:
     fewer = store.write_blocking(
@@ -169,6 +185,9 @@ def test_fewer_are_kept_from_the_next_put_on(
     assert kept(store, fewer) == [3, 2, 1]
     put(store, fewer, "march", b"four")
     assert kept(store, fewer) == left
+    stage = store.read_blocking(lambda tx: tx.retention.outgrown(None, now=NOW))
+    store.write_blocking(lambda tx: tx.retention.drop(stage.places, now=NOW))
+    assert kept(store, fewer) == [4, 3, 2, 1][:keep]
 
 
 def test_all_are_kept_where_the_number_is_zero(store: Store, namespace: Namespace) -> None:

@@ -103,7 +103,7 @@ def change(
 ) -> None:
     """Change how long NAMESPACE keeps versions.
 
-    What is kept no longer is gone for good with the next put, or soon after.
+    What is kept no longer is gone for good soon after.
     """
     if keep_versions is None and keep_for is None:
         raise click.UsageError("Say what to change: --keep-versions, --keep-for, or both.")

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("keep_versions", sa.Integer(), nullable=False, server_default="10"),
         sa.Column("keep_ms", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("name_key", sa.LargeBinary()),
+        sa.Column("first_version", sa.Integer(), nullable=False, server_default="1"),
     ):
         op.add_column("namespaces", column)
     _create_versions()
@@ -48,6 +49,8 @@ def _create_versions() -> None:
         sa.Column("metadata", sa.LargeBinary()),
         sa.Column("blob", sa.LargeBinary()),
         sa.CheckConstraint("version > 0"),
+        sa.CheckConstraint("size >= 0"),
+        sa.CheckConstraint("expires_at > 0"),
         sqlite_strict=True,
     )
     op.create_index(
@@ -67,6 +70,8 @@ def _create_order() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("at", sa.Integer(), nullable=False),
+        sa.CheckConstraint("version > 0"),
+        sa.CheckConstraint("kind IN ('put', 'delete', 'undelete', 'destroy', 'expire')"),
         sqlite_strict=True,
     )
     op.create_index(
