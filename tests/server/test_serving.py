@@ -73,7 +73,7 @@ def test_a_signal_ends_a_server_that_nobody_uses_with_0(
         assert server.wait().code == 0
 
 
-# case 96
+# case 70
 def test_what_a_killed_writer_left_of_a_salt_is_gone_when_it_serves(directory: Path) -> None:
     left = directory / "salts" / f".{'0' * 36}.0123456789abcdef.tmp"
     left.write_bytes(bytes(range(32)))

@@ -163,7 +163,7 @@ def left_by_a_killed_writer(salts: SaltDirectory, monkeypatch: pytest.MonkeyPatc
     return left
 
 
-# case 96
+# case 70
 def test_what_a_killed_writer_left_of_a_salt_is_erased_with_it(
     salts: SaltDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,20 +96,20 @@ def _of_version(tx: Transaction, namespace_id: int, row: VersionRow) -> Iterator
 
 def _problem(tx: Transaction, namespace: Namespace, row: VersionRow) -> str | None:
     """Return what is wrong with a version; ErasedError if nobody can open it any more."""
-    inspection, part = tx.inspection, "row"
+    inspection, fault = tx.inspection, "Its row can't be read."
     try:
         row.require_bounds()
-        part = "name"
+        fault = "Its name does not open."
         name = inspection.opener.name(namespace, row)
         if inspection.names.stored(namespace, name) != row.stored_name:
             return "It is stored under another name's hash."
-        part = "metadata"
+        fault = "Its metadata does not open."
         facts = inspection.opener.facts(namespace, row, name=name)
-        part = "value"
+        fault = "Its value does not open."
         if row.blob is not None:
             inspection.opener.value(namespace, facts, row)
     except SealError as error:
-        return f"Its {part} does not open. {error}"
+        return f"{fault} {error}"
     if namespace.name_key is None and row.sealed_name is not None:
         return "It has a sealed name, where names are not sealed."
     if row.blob is None and row.metadata is not None:
