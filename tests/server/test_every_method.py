@@ -279,7 +279,9 @@ REQUESTS: Final[dict[str, Callable[[World, str], Message]]] = {
     "UpdateNamespace": lambda world, about: namespaces_pb2.UpdateNamespaceRequest(
         name=world.namespace(about), keep_versions=3
     ),
-    "ListNamespaces": lambda _world, _: namespaces_pb2.ListNamespacesRequest(),
+    "ListNamespaces": lambda world, about: namespaces_pb2.ListNamespacesRequest(
+        under=world.namespace(about)
+    ),
     "WhoAmI": lambda _world, _: identity_pb2.WhoAmIRequest(),
     "GetIdentity": lambda world, about: identity_pb2.GetIdentityRequest(
         identity=world.identity(about)

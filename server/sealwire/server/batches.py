@@ -11,7 +11,7 @@ from sealwire.core.names import check_namespace, check_record_name
 from sealwire.server.authorization import Authorization, Unit
 from sealwire.server.record_drafts import drafted, require_distinct
 from sealwire.server.record_messages import opened_record, written_info
-from sealwire.storage import LATEST, Namespace
+from sealwire.storage import Namespace, RecordRow
 from sealwire.v1.records_pb2 import (
     BatchGetRecordsRequest,
     BatchGetRecordsResponse,
@@ -74,9 +74,7 @@ class Progress:
     size: int = 0
     revision: int = 0
 
-    def get(
-        self, namespace: Namespace | None, name: str, *, version: int = LATEST
-    ) -> GetRecordResponse:
+    def get(self, namespace: Namespace | None, name: str) -> GetRecordResponse:
         """Return a record, or an empty message.
 
         Raises:
@@ -84,7 +82,18 @@ class Progress:
         """
         if namespace is None:
             return GetRecordResponse()
-        found = self.auth.tx.records.get(namespace, name, version=version, now=self.auth.now)
+        return self._opened(self.auth.tx.records.get(namespace, name, now=self.auth.now))
+
+    def get_again(
+        self, namespace: Namespace | None, name: str, *, version: int
+    ) -> GetRecordResponse:
+        """Return a version that was read before, as `get`; also if it was deleted since."""
+        if namespace is None:
+            return GetRecordResponse()
+        records, now = self.auth.tx.records, self.auth.now
+        return self._opened(records.get_again(namespace, name, version=version, now=now))
+
+    def _opened(self, found: tuple[RecordRow, bytes] | None) -> GetRecordResponse:
         opened = opened_record(found)
         self.size += opened.ByteSize()
         if self.size > MAX_OPENED_BYTES:

@@ -35,8 +35,8 @@ class Mutation(Protocol):
 class Answering(Protocol[M]):
     """How answers are kept that are not to be kept whole."""
 
-    def shortened(self, answer: M) -> M | None:
-        """Return what of an answer is kept; None if a retry may as well be done anew."""
+    def shortened(self, answer: M) -> M:
+        """Return what of an answer is kept."""
         ...
 
     def completed(self, auth: Authorization, kept: M) -> M:
@@ -45,7 +45,7 @@ class Answering(Protocol[M]):
 
 
 class _Whole(Generic[M]):
-    def shortened(self, answer: M) -> M | None:
+    def shortened(self, answer: M) -> M:
         return answer
 
     def completed(self, _auth: Authorization, kept: M) -> M:
@@ -75,11 +75,9 @@ def once(
             auth.settle()
             return answers.completed(auth, cast("M", call.method.response.FromString(known)))
         answer = unit(auth)
-        kept = answers.shortened(answer)
-        if kept is not None:
-            with contextlib.suppress(ErasedError):  # who erased themselves can't ask again
-                response = kept.SerializeToString()
-                tx.answers.add(asker, request_id, digest=digest, response=response, now=auth.now)
+        response = answers.shortened(answer).SerializeToString()
+        with contextlib.suppress(ErasedError):  # who erased themselves can't ask again
+            tx.answers.add(asker, request_id, digest=digest, response=response, now=auth.now)
         return answer
 
     return run

@@ -32,7 +32,8 @@ class Transaction:
     """What a request wants done, and how its answer is kept for a retry.
 
     What it read is not kept: values belong to the owners of their namespaces, and are gone when
-    those say so. A retry reads the same versions again, as far as they are there for the caller.
+    those say so. A retry reads the same versions again, deleted or not, as far as they are there
+    and the caller may read.
     """
 
     def __init__(self, request: TransactRequest) -> None:
@@ -59,10 +60,8 @@ class Transaction:
         results = [operation.run(progress) for operation in self._operations]
         return TransactResponse(results=results, revision=progress.revision)
 
-    def shortened(self, answer: TransactResponse) -> TransactResponse | None:
-        """Return what of an answer is kept; None if a retry may as well be done anew."""
-        if not answer.revision:
-            return None
+    def shortened(self, answer: TransactResponse) -> TransactResponse:
+        """Return what of an answer is kept: of what was read, the version."""
         kept = TransactResponse(revision=answer.revision)
         for result in answer.results:
             if result.WhichOneof("result") != "get":
@@ -146,6 +145,6 @@ def _read_again(progress: Progress, address: Address, version: int) -> GetRecord
     if not auth.may(place, Verb.READ):
         return GetRecordResponse()
     try:
-        return progress.get(auth.tx.namespaces.find(place), name, version=version)
+        return progress.get_again(auth.tx.namespaces.find(place), name, version=version)
     except ErasedError:
         return GetRecordResponse()

@@ -109,6 +109,17 @@ class Records:
         row = self._opener.facts(namespace, found, name=name)
         return row, self._opener.value(namespace, row, found)
 
+    def get_again(
+        self, namespace: Namespace, name: str, *, version: int, now: int
+    ) -> tuple[RecordRow, bytes] | None:
+        """Return a version that was read before, as `get`; also if it was deleted since."""
+        stored = self._names.stored(namespace, name)
+        found = self._versions.one_with_blob(namespace.id, stored, version)
+        if found is None or not found._replace(deleted_at=None).is_live(now):
+            return None
+        row = self._opener.facts(namespace, found._replace(deleted_at=None), name=name)
+        return row, self._opener.value(namespace, row, found)
+
     def current_version(self, namespace: Namespace, name: str, *, now: int) -> int:
         """Return a record's current version; 0 if it is not live."""
         found = self._versions.head(namespace.id, self._names.stored(namespace, name))
