@@ -33,7 +33,7 @@ from sealwire.storage import (
     root_versions,
 )
 from sealwire.storage.dependants import SEALED
-from sealwire.storage.retag import UNIT_ROWS, TagStep
+from sealwire.storage.moving import UNIT_ROWS, Moved
 from sealwire.storage.root_keyring import RETRY_SECONDS
 from sealwire.storage.schema import metadata
 from sealwire.storage.tagging import TAGGED
@@ -107,7 +107,7 @@ class House:
         for _ in reseal_records(self.store, pause=lambda _: None):
             pass
 
-    def retag(self) -> list[TagStep]:
+    def retag(self) -> list[Moved]:
         return list(retag_rows(self.store, pause=lambda _: None))
 
     def versions(self) -> list[RootVersion]:
@@ -284,7 +284,7 @@ def test_every_tag_comes_under_the_current_version_and_rows_say_what_they_said(
     house.rotate(2)
     total = sum(len(found) for found in before.values())
     steps = house.retag()
-    assert (sum(step.retagged for step in steps), [s.damaged for s in steps if s.damaged]) == (
+    assert (sum(step.moved for step in steps), [s.damaged for s in steps if s.damaged]) == (
         total,
         [],
     )
@@ -320,8 +320,8 @@ def test_retagging_goes_on_where_it_was_stopped_in_units_of_bounded_size(house: 
     steps = retag_rows(house.store, pause=lambda _: None)
     done = 0
     for step in steps:
-        assert step.retagged <= UNIT_ROWS
-        done += step.retagged
+        assert step.moved <= UNIT_ROWS
+        done += step.moved
         if done >= UNIT_ROWS:
             break
     del steps
@@ -434,7 +434,7 @@ def test_name_keys_and_answers_move_too_and_say_what_they_said(house: House) -> 
     assert sealed == {kind for kind, _ in SEALED}
     house.reseal()
     steps = list(reseal_others(house.store, pause=lambda _: None))
-    assert (sum(step.resealed for step in steps), [s.damaged for s in steps if s.damaged]) == (
+    assert (sum(step.moved for step in steps), [s.damaged for s in steps if s.damaged]) == (
         2,
         [],
     )
@@ -443,7 +443,7 @@ def test_name_keys_and_answers_move_too_and_say_what_they_said(house: House) -> 
     remove_root_version(house.path, 1)
     assert house.store.read_blocking(look) == (b"value", b"answer")
     again = list(reseal_others(house.store, pause=lambda _: None))
-    assert sum(step.resealed for step in again) == 0
+    assert sum(step.moved for step in again) == 0
 
 
 def test_an_answer_that_was_altered_is_named_and_left(house: House) -> None:
@@ -460,7 +460,7 @@ def test_an_answer_that_was_altered_is_named_and_left(house: House) -> None:
         )
     house.rotate(2)
     (step,) = (s for s in reseal_others(house.store, pause=lambda _: None) if s.damaged)
-    assert (step.resealed, step.damaged) == (1, (("answers", 1),))
+    assert (step.moved, step.damaged) == (1, (("answers", 1),))
     assert house.needed(1)["answers"] == 1
 
 

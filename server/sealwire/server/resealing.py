@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sealwire.storage import (
@@ -64,16 +64,16 @@ def reseal_everything(store: Store, *, progress: Progress, complain: Complain) -
         progress(done.records, max(done.records, total))
     # Name keys before tags: a row whose name key is sealed anew is tagged anew with it.
     for other in reseal_others(store):
-        done.others += other.resealed
+        done.others += other.moved
         _name(other.damaged, done, complain)
     for tags in retag_rows(store):
-        done.retagged += tags.retagged
+        done.retagged += tags.moved
         _name(tags.damaged, done, complain)
         progress(done.records + done.retagged, max(done.records + done.retagged, total))
     return done
 
 
-def _name(rows: tuple[tuple[str, int], ...], done: Resealed, complain: Complain) -> None:
+def _name(rows: Sequence[tuple[str, int]], done: Resealed, complain: Complain) -> None:
     for table, rowid in rows:
         complain(f"Row {rowid} of {table} was altered, and was left as it is.")
     done.altered += len(rows)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sealwire.core.errors import ErasedError, SealError
 from sealwire.storage.headers import START, Blob, Position
+from sealwire.storage.moving import Pause, rest
 from sealwire.storage.patience import patiently
 from sealwire.storage.store import Store
 from sealwire.storage.transaction import Transaction
@@ -22,7 +23,6 @@ from sealwire.storage.transaction import Transaction
 PAGE_RECORDS: Final = 1_000
 UNIT_RECORDS: Final = 100
 UNIT_BYTES: Final = 4 * 1024 * 1024
-_PAUSES: Final = 2.0  # times the unit before; without, a server's writer waited half a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,11 @@ class Step:
     seconds: float = 0.0
 
 
-def reseal_records(store: Store, *, pause: Callable[[float], None] = time.sleep) -> Iterator[Step]:
+def reseal_records(store: Store, *, pause: Pause = time.sleep) -> Iterator[Step]:
     """Reseal every record that needs it, and yield after each unit of work.
 
     A record that does not open is left as it is. Records put meanwhile are sealed as they should
-    be by whoever puts them. Values are in memory only. Between units it pauses, because SQLite
-    lets the writers of other processes ask now and then, not queue.
+    be by whoever puts them. Values are in memory only.
 
     Raises:
         UnavailableError: if the database can't be used for long.
@@ -56,7 +55,7 @@ def reseal_records(store: Store, *, pause: Callable[[float], None] = time.sleep)
         for blobs in _units(stale):
             step = patiently(store.write_blocking, functools.partial(_reseal, blobs=blobs))
             yield step
-            pause(step.seconds * _PAUSES)
+            rest(step.seconds, pause)
         after = page[-1].position
 
 
