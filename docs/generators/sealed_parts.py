@@ -31,7 +31,7 @@ from sealwire.core.keys import Random
 from sealwire.core.sealing import Purpose, RecordAddress, read_header, seal, unseal
 from sealwire.server.idempotency import DIGEST_LABEL
 from sealwire.server.record_metadata import encoded
-from sealwire.storage.record_names import RecordNames, seal_name_key
+from sealwire.storage.record_names import RecordNames, name_key_address
 from sealwire.storage.rows import Namespace, RecordRow
 from sealwire.storage.sealer import ATTRIBUTES_LABEL, seal_version
 from sealwire.v1.records_pb2 import PutRecordRequest, PutRecordResponse, RecordInfo
@@ -171,10 +171,8 @@ def _of_the_version() -> Iterator[Part]:
 
 
 def _name_key() -> Part:
-    blob = seal_name_key(
-        identity_key(), NAMESPACE.name, name_key=NAME_KEY, random=_always(NAME_KEY_SALT)
-    )
-    address = RecordAddress(NAMESPACE.name, "", 0, Purpose.NAME_INDEX)
+    address = name_key_address(NAMESPACE.name)
+    blob = seal(identity_key(), NAME_KEY, address=address, random=_always(NAME_KEY_SALT))
     return Part("name key", address, NAME_KEY, blob)
 
 

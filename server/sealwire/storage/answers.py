@@ -12,9 +12,7 @@ from sqlalchemy import Integer, and_, bindparam, delete, insert, literal_column,
 
 from sealwire.core.errors import RequestIdReusedError
 from sealwire.core.sealing import Purpose, RecordAddress
-from sealwire.storage.barrier import SealingBarrier
-from sealwire.storage.identities import Identities
-from sealwire.storage.keys import Keys
+from sealwire.storage.owners import Owners
 from sealwire.storage.prepared import Prepared
 from sealwire.storage.schema import answers
 
@@ -53,18 +51,9 @@ _REPLACE: Final = Prepared.of(update(answers).values(response=bindparam("sealed"
 class Answers:
     """The answers, as one transaction sees them."""
 
-    def __init__(
-        self,
-        driver: sqlite3.Connection,
-        *,
-        barrier: SealingBarrier,
-        identities: Identities,
-        keys: Keys,
-    ) -> None:
+    def __init__(self, driver: sqlite3.Connection, owners: Owners) -> None:
         self._driver = driver
-        self._barrier = barrier
-        self._identities = identities
-        self._keys = keys
+        self._owners = owners
 
     def find(self, identity_id: str, request_id: str, *, digest: bytes) -> bytes | None:
         """Return how the identity's request of this id and SHA-256 digest was answered, if it was.
@@ -82,24 +71,13 @@ class Answers:
                 "This request id was used for another request before; nothing was changed. "
                 "Take a new id for a new request."
             )
-        return self._barrier.unseal(
-            response,
-            identity_id=identity_id,
-            address=_address(request_id, digest),
-            salts=self._identities,
-        )
+        return self._owners.unseal(identity_id, response, address=_address(request_id, digest))
 
     def add(
         self, identity_id: str, request_id: str, *, digest: bytes, response: bytes, now: int
     ) -> None:
         """Write down how a request was answered."""
-        sealed = self._barrier.seal(
-            response,
-            identity_id=identity_id,
-            owner=self._keys.newest(identity_id),
-            address=_address(request_id, digest),
-            salts=self._identities,
-        )
+        sealed = self._owners.seal(identity_id, response, address=_address(request_id, digest))
         _INSERT.count(
             self._driver,
             identity_id=identity_id,
@@ -124,18 +102,11 @@ class Answers:
         if found is None:
             return False
         identity_id, request_id, digest, response = found
-        owner, address = self._keys.newest(identity_id), _address(request_id, digest)
-        if self._barrier.is_current(response, owner):
+        if self._owners.are_current(identity_id, response):
             return False
-        sealed = self._barrier.seal(
-            self._barrier.unseal(
-                response, identity_id=identity_id, address=address, salts=self._identities
-            ),
-            identity_id=identity_id,
-            owner=owner,
-            address=address,
-            salts=self._identities,
-        )
+        address = _address(request_id, digest)
+        opened = self._owners.unseal(identity_id, response, address=address)
+        sealed = self._owners.seal(identity_id, opened, address=address)
         return _REPLACE.count(self._driver, this=rowid, sealed=sealed) == 1
 
     def any_before(self, before: int) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Integer, bindparam, func, literal_column, sel
 
 from sealwire.storage.barrier import SealingBarrier
 from sealwire.storage.engine import driver_connection
-from sealwire.storage.identities import Identities
+from sealwire.storage.owners import Owners
 from sealwire.storage.prepared import Prepared
 from sealwire.storage.record_changes import StoredChange
 from sealwire.storage.record_names import RecordNames
@@ -62,15 +62,13 @@ class StoredAnswer(NamedTuple):
 class Inspection:
     """Everything that is stored, as one transaction sees it."""
 
-    def __init__(
-        self, connection: Connection, *, barrier: SealingBarrier, identities: Identities
-    ) -> None:
+    def __init__(self, connection: Connection, barrier: SealingBarrier, owners: Owners) -> None:
         self._connection = connection
         self._driver = driver_connection(connection)
         self._barrier = barrier
         self.versions = Versions(self._driver)
-        self.names = RecordNames(barrier, identities)
-        self.opener = Opener(barrier, identities)
+        self.names = RecordNames(owners)
+        self.opener = Opener(owners)
 
     @contextlib.contextmanager
     def any_text(self) -> Iterator[None]:

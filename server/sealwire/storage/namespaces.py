@@ -10,12 +10,10 @@ from sqlalchemy.dialects.sqlite import insert
 
 from sealwire.core.errors import AlreadyExistsError
 from sealwire.core.names import ancestors, subtree_bounds
-from sealwire.storage.barrier import SealingBarrier
 from sealwire.storage.engine import driver_connection
-from sealwire.storage.identities import Identities
-from sealwire.storage.keys import Keys
+from sealwire.storage.owners import Owners
 from sealwire.storage.prepared import Prepared
-from sealwire.storage.record_names import NAME_KEY_BYTES, RecordNames, seal_name_key
+from sealwire.storage.record_names import NAME_KEY_BYTES, RecordNames, name_key_address
 from sealwire.storage.rows import DEFAULT_KEEP_VERSIONS, Namespace
 from sealwire.storage.schema import namespaces
 from sealwire.storage.tagging import NAMESPACES, AuthorityTags
@@ -38,21 +36,11 @@ _PAGE_BEFORE: Final = Prepared.of(
 class Namespaces:
     """The namespaces, as one transaction sees them."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        tags: AuthorityTags,
-        *,
-        barrier: SealingBarrier,
-        identities: Identities,
-        keys: Keys,
-    ) -> None:
+    def __init__(self, connection: Connection, tags: AuthorityTags, owners: Owners) -> None:
         self._connection = connection
         self._driver = driver_connection(connection)
         self._tags = tags
-        self._barrier = barrier
-        self._identities = identities
-        self._keys = keys
+        self._owners = owners
 
     def find(self, name: str) -> Namespace | None:
         """Return the namespace of exactly this name; SealError if its row was altered."""
@@ -125,17 +113,10 @@ class Namespaces:
         Raises:
             SealError: if it was altered, or the owner's newest key was.
         """
-        owner = self._keys.newest(namespace.owner_id)
-        if namespace.name_key is None or self._barrier.is_current(namespace.name_key, owner):
+        if self._owners.are_current(namespace.owner_id, namespace.name_key):
             return False
-        name_key = RecordNames(self._barrier, self._identities).open_key(namespace)
-        lending = self._barrier.sealing_key(
-            identity_id=namespace.owner_id, owner=owner, salts=self._identities
-        )
-        with lending as key:
-            sealed = seal_name_key(
-                key, namespace.name, name_key=name_key, random=self._barrier.random
-            )
+        name_key = RecordNames(self._owners).open_key(namespace)
+        sealed = self._sealed_name_key(namespace.name, namespace.owner_id, name_key)
         self._replace(namespace, name_key=sealed)
         return True
 
@@ -160,16 +141,10 @@ class Namespaces:
 
     def _new_name_key(self, name: str, owner_id: str) -> bytes:
         """Return a random name key, sealed to its namespace's owner."""
-        lending = self._barrier.sealing_key(
-            identity_id=owner_id, owner=self._keys.newest(owner_id), salts=self._identities
-        )
-        with lending as key:
-            return seal_name_key(
-                key,
-                name,
-                name_key=self._barrier.random(NAME_KEY_BYTES),
-                random=self._barrier.random,
-            )
+        return self._sealed_name_key(name, owner_id, self._owners.random(NAME_KEY_BYTES))
+
+    def _sealed_name_key(self, name: str, owner_id: str, name_key: bytes) -> bytes:
+        return self._owners.seal(owner_id, name_key, address=name_key_address(name))
 
     def _create(self, new: Namespace) -> Namespace:
         namespace = dataclasses.replace(new, id=self._next_id())

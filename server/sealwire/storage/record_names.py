@@ -11,12 +11,9 @@ import hashlib
 import hmac
 from typing import Final
 
-from sealwire.core import sealing
 from sealwire.core.encoding import base64url, length_prefixed
-from sealwire.core.keys import Random
-from sealwire.core.sealing import IdentityKey, Purpose, RecordAddress
-from sealwire.storage.barrier import SealingBarrier
-from sealwire.storage.identities import Identities
+from sealwire.core.sealing import Purpose, RecordAddress
+from sealwire.storage.owners import Owners
 from sealwire.storage.rows import Namespace
 
 NAME_KEY_BYTES: Final = 32
@@ -26,9 +23,8 @@ STORED_NAME_LABEL: Final = "sealwire/v1/stored-name"
 class RecordNames:
     """Stored names, as one transaction sees them."""
 
-    def __init__(self, barrier: SealingBarrier, identities: Identities) -> None:
-        self._barrier = barrier
-        self._identities = identities
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
 
     def stored(self, namespace: Namespace, name: str) -> str:
         """Return what a record of this name is stored under.
@@ -43,18 +39,10 @@ class RecordNames:
 
     def open_key(self, namespace: Namespace) -> bytes:
         """Return the 32-byte name key of a namespace that has one; SealError as `stored`."""
-        return self._barrier.unseal(
-            namespace.name_key or b"",
-            identity_id=namespace.owner_id,
-            address=_address(namespace.name),
-            salts=self._identities,
-        )
+        sealed, address = namespace.name_key or b"", name_key_address(namespace.name)
+        return self._owners.unseal(namespace.owner_id, sealed, address=address)
 
 
-def seal_name_key(key: IdentityKey, namespace: str, *, name_key: bytes, random: Random) -> bytes:
-    """Return a namespace's name key, sealed."""
-    return sealing.seal(key, name_key, address=_address(namespace), random=random)
-
-
-def _address(namespace: str) -> RecordAddress:
+def name_key_address(namespace: str) -> RecordAddress:
+    """Return where a namespace's name key belongs, and nothing else."""
     return RecordAddress(namespace, "", 0, Purpose.NAME_INDEX)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sealwire.core.errors import ErasedError, VersionMismatchError
-from sealwire.core.sealing import IdentityKey
-from sealwire.storage.barrier import SealingBarrier
-from sealwire.storage.identities import Identities
-from sealwire.storage.keys import Keys
+from sealwire.storage.owners import Owners
 from sealwire.storage.record_changes import RecordChanges
 from sealwire.storage.record_names import RecordNames
 from sealwire.storage.rows import ChangeKind, Namespace, NewRecord, RecordRow
@@ -32,21 +28,12 @@ class Records:
     not expired; that version is then its current one.
     """
 
-    def __init__(
-        self,
-        driver: sqlite3.Connection,
-        *,
-        barrier: SealingBarrier,
-        identities: Identities,
-        keys: Keys,
-    ) -> None:
+    def __init__(self, driver: sqlite3.Connection, owners: Owners) -> None:
         self._versions = Versions(driver)
         self._changes = RecordChanges(driver)
-        self._names = RecordNames(barrier, identities)
-        self._opener = Opener(barrier, identities)
-        self._barrier = barrier
-        self._identities = identities
-        self._keys = keys
+        self._names = RecordNames(owners)
+        self._opener = Opener(owners)
+        self._owners = owners
 
     def put(self, namespace: Namespace, new: NewRecord, *, now: int) -> tuple[RecordRow, int]:
         """Seal one version, as `put_all`; return it and its revision."""
@@ -70,19 +57,19 @@ class Records:
         stored = [self._names.stored(namespace, new.name) for namespace, new in items]
         heads = self._heads(items, stored)
         rows, columns, changes = [], [], []
-        with self._sealing_keys() as key_of:
+        with self._owners.sealing_keys() as key_of:
             for index, (namespace, new) in enumerate(items):
                 head = heads.get((namespace.id, stored[index]))
                 row = _next_version(
                     head, namespace, new, now=now, index=index if len(items) > 1 else None
                 )
                 seals = seal_version(
-                    key_of(namespace),
+                    key_of(namespace.owner_id),
                     namespace,
                     row,
                     new.value,
                     stored=stored[index],
-                    random=self._barrier.random,
+                    random=self._owners.random,
                 )
                 rows.append(row)
                 columns.append(_columns(namespace, stored[index], row, seals))
@@ -216,15 +203,19 @@ class Records:
         found = self._versions.one_with_blob(namespace.id, stored, version)
         if found is None:
             return False
-        owner = self._keys.newest(namespace.owner_id)
         seals = (found.blob, found.metadata, found.sealed_name)
-        if all(seal is None or self._barrier.is_current(seal, owner) for seal in seals):
+        if self._owners.are_current(namespace.owner_id, *seals):
             return False
         row = self._opener.facts(namespace, found)
         value = None if found.blob is None else self._opener.value(namespace, row, found)
-        with self._sealing_keys() as key_of:
+        with self._owners.sealing_keys() as key_of:
             renewed = seal_version(
-                key_of(namespace), namespace, row, value, stored=stored, random=self._barrier.random
+                key_of(namespace.owner_id),
+                namespace,
+                row,
+                value,
+                stored=stored,
+                random=self._owners.random,
             )
         self._versions.replace_seals(namespace.id, found, *renewed)
         return True
@@ -257,25 +248,6 @@ class Records:
         if version == LATEST:
             return self._versions.head(namespace.id, stored)
         return self._versions.one(namespace.id, stored, version)
-
-    @contextlib.contextmanager
-    def _sealing_keys(self) -> Iterator[Callable[[Namespace], IdentityKey]]:
-        """Lend the owners' keys for the length of a `with` block, each looked up once."""
-        lent: dict[str, IdentityKey] = {}
-        with contextlib.ExitStack() as stack:
-
-            def key_of(namespace: Namespace) -> IdentityKey:
-                owner_id = namespace.owner_id
-                if owner_id not in lent:
-                    lending = self._barrier.sealing_key(
-                        identity_id=owner_id,
-                        owner=self._keys.newest(owner_id),
-                        salts=self._identities,
-                    )
-                    lent[owner_id] = stack.enter_context(lending)
-                return lent[owner_id]
-
-            yield key_of
 
 
 def require_version(current: int, demanded: int | None, *, index: int | None = None) -> None:

@@ -15,9 +15,8 @@ from sealwire.core.encoding import length_prefixed
 from sealwire.core.errors import SealError
 from sealwire.core.keys import Random
 from sealwire.core.sealing import IdentityKey, Purpose, RecordAddress
-from sealwire.storage.barrier import SealingBarrier
 from sealwire.storage.bounds import are_within
-from sealwire.storage.identities import Identities
+from sealwire.storage.owners import Owners
 from sealwire.storage.rows import Namespace, RecordRow
 from sealwire.storage.versions import VersionRow
 
@@ -65,9 +64,8 @@ def seal_version(
 class Opener:
     """Opens what `seal_version` sealed, as one transaction sees it."""
 
-    def __init__(self, barrier: SealingBarrier, identities: Identities) -> None:
-        self._barrier = barrier
-        self._identities = identities
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
 
     def value(self, namespace: Namespace, row: RecordRow, found: VersionRow) -> bytes:
         """Return a version's value.
@@ -117,9 +115,7 @@ class Opener:
         return self._unsealed(namespace, found.sealed_name, address).decode()
 
     def _unsealed(self, namespace: Namespace, blob: bytes, address: RecordAddress) -> bytes:
-        return self._barrier.unseal(
-            blob, identity_id=namespace.owner_id, address=address, salts=self._identities
-        )
+        return self._owners.unseal(namespace.owner_id, blob, address=address)
 
 
 def _value_address(namespace: Namespace, row: RecordRow, metadata: bytes) -> RecordAddress:

@@ -23,6 +23,7 @@ from sealwire.storage.journal import AuthorityJournal
 from sealwire.storage.keys import Keys
 from sealwire.storage.listing import Listing
 from sealwire.storage.namespaces import Namespaces
+from sealwire.storage.owners import Owners
 from sealwire.storage.record_changes import RecordChanges
 from sealwire.storage.records import Records
 from sealwire.storage.retention import Retention
@@ -65,7 +66,8 @@ class Transaction:
         driver = driver_connection(connection)
         keys = Keys(connection, authority)
         identities = Identities(connection, authority, keys, barrier)
-        namespaces = Namespaces(connection, tags, barrier=barrier, identities=identities, keys=keys)
+        owners = Owners(barrier, identities=identities, keys=keys)
+        namespaces = Namespaces(connection, tags, owners)
         housekeeping = Housekeeping(driver, namespaces=namespaces, identities=identities)
         return cls(
             authority=authority,
@@ -76,12 +78,12 @@ class Transaction:
             groups=Groups(connection, authority, barrier.random),
             grants=Grants(connection, authority),
             namespaces=namespaces,
-            records=Records(driver, barrier=barrier, identities=identities, keys=keys),
-            listing=Listing(Versions(driver), Opener(barrier, identities)),
+            records=Records(driver, owners),
+            listing=Listing(Versions(driver), Opener(owners)),
             changes=RecordChanges(driver),
-            answers=Answers(driver, barrier=barrier, identities=identities, keys=keys),
+            answers=Answers(driver, owners),
             headers=Headers(connection, barrier=barrier, keys=keys),
             housekeeping=housekeeping,
             retention=Retention(driver, namespaces=namespaces, housekeeping=housekeeping),
-            inspection=Inspection(connection, barrier=barrier, identities=identities),
+            inspection=Inspection(connection, barrier, owners),
         )
