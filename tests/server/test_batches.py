@@ -1,9 +1,8 @@
-"""Many records in one request: all or nothing, each with its permission, within their limits."""
+"""Many records in one request: all or nothing, within their limits."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -14,33 +13,34 @@ from grpc_status import rpc_status
 from sealwire.client import ConflictError, ForbiddenError, RemoteError, TransportError
 from sealwire.core.errors import Code
 from sealwire.v1.records_pb2 import (
-    BatchGetRecordsRequest,
-    BatchGetRecordsResponse,
     BatchPutRecordsRequest,
-    BatchPutRecordsResponse,
     Condition,
     GetRecordRequest,
-    ListRecordsRequest,
-    Operation,
     PutRecordRequest,
-    RecordAddress,
     RecordInfo,
     RecordInput,
     TransactRequest,
-    TransactResponse,
 )
 from sealwire.v1.records_pb2_grpc import RecordServiceStub
-from tests.server.cast import Actor, Cast
+from tests.server.batching import (
+    MIB,
+    MOST,
+    SERVICE,
+    deleting,
+    get_all,
+    getting,
+    put_all,
+    putting,
+    refused,
+    transact,
+    values,
+)
+from tests.server.cast import Cast
 from tests.server.kept import stub_of
 from tests.server.members import TIMEOUT, Member
 from tests.server.served import Served
 from tests.server.wire import Wire, wire_of
-from tests.support.event_loops import LoopThread
 from tests.support.rpc_errors import failed_call
-
-SERVICE = "/sealwire.v1.RecordService/"
-MIB = 1024 * 1024
-MOST = 1_000
 
 
 @pytest.fixture
@@ -53,57 +53,6 @@ def stub(alice: Member) -> Iterator[RecordServiceStub]:
 def line(alice: Member) -> Iterator[Wire]:
     with wire_of(alice) as line:
         yield line
-
-
-def put_all(stub: RecordServiceStub, *records: RecordInput) -> BatchPutRecordsResponse:
-    answer: BatchPutRecordsResponse = stub.BatchPutRecords(
-        BatchPutRecordsRequest(records=records), timeout=TIMEOUT
-    )
-    return answer
-
-
-def get_all(stub: RecordServiceStub, namespace: str, *names: str) -> BatchGetRecordsResponse:
-    addresses = [RecordAddress(namespace=namespace, name=name) for name in names]
-    answer: BatchGetRecordsResponse = stub.BatchGetRecords(
-        BatchGetRecordsRequest(records=addresses), timeout=TIMEOUT
-    )
-    return answer
-
-
-def values(stub: RecordServiceStub, namespace: str, *names: str) -> list[bytes | None]:
-    found = get_all(stub, namespace, *names).records
-    return [each.value if each.HasField("record") else None for each in found]
-
-
-def transact(
-    stub: RecordServiceStub, *operations: Operation, conditions: tuple[Condition, ...] = ()
-) -> TransactResponse:
-    answer: TransactResponse = stub.Transact(
-        TransactRequest(conditions=conditions, operations=operations), timeout=TIMEOUT
-    )
-    return answer
-
-
-def putting(
-    namespace: str, name: str, value: bytes = b"new", if_version: int | None = None
-) -> Operation:
-    return Operation(
-        put=RecordInput(namespace=namespace, name=name, value=value, if_version=if_version)
-    )
-
-
-def getting(namespace: str, name: str) -> Operation:
-    return Operation(get=RecordAddress(namespace=namespace, name=name))
-
-
-def deleting(namespace: str, name: str) -> Operation:
-    return Operation(delete=RecordAddress(namespace=namespace, name=name))
-
-
-def refused(attempt: Callable[[], object]) -> RemoteError:
-    with pytest.raises(RemoteError) as refusal:
-        attempt()
-    return refusal.value
 
 
 # BatchPutRecords.
@@ -297,74 +246,6 @@ def test_a_mismatch_is_told_in_the_error_info_too(
     assert values(stub, namespace, "s") == [None]
 
 
-# Transact.
-
-
-def test_a_transaction_does_its_operations_in_order(
-    stub: RecordServiceStub, namespace: str
-) -> None:
-    first = put_all(stub, *(RecordInput(namespace=namespace, name=name) for name in "ab"))
-    done = transact(
-        stub,
-        getting(namespace, "a"),
-        putting(namespace, "a", b"newer"),
-        getting(namespace, "a"),
-        deleting(namespace, "b"),
-        getting(namespace, "b"),
-        deleting(f"{namespace}/none", "b"),
-        conditions=(
-            Condition(namespace=namespace, name="a", version=1),
-            Condition(namespace=namespace, name="none", version=0),
-        ),
-    )
-    before, put, after, deleted, gone, nothing = done.results
-    assert (before.get.value, put.put.version, after.get.value) == (b"", 2, b"newer")
-    assert (deleted.deleted, gone.get.HasField("record"), nothing.deleted) == (True, False, False)
-    assert done.revision == first.revision + 2
-    assert transact(stub, getting(namespace, "a")).revision == 0
-
-
-@pytest.mark.parametrize("version", [0, 1, 3])
-def test_a_condition_that_does_not_hold_lets_nothing_happen(
-    stub: RecordServiceStub, namespace: str, version: int
-) -> None:
-    for _ in range(2):
-        put_all(stub, RecordInput(namespace=namespace, name="r", value=b"old"))
-    conditions = (
-        Condition(namespace=namespace, name="r", version=2),
-        Condition(namespace=namespace, name="r", version=version),
-    )
-    operations = [putting(namespace, "r"), putting(namespace, "s")]
-    refusal = refused(lambda: transact(stub, *operations, conditions=conditions))
-    assert refusal.metadata == {"current_version": "2", "condition": "1"}
-    assert values(stub, namespace, "r", "s") == [b"old", None]
-    transact(stub, *operations, conditions=conditions[:1])
-    assert values(stub, namespace, "r", "s") == [b"new", b"new"]
-
-
-def test_a_demand_in_the_middle_undoes_what_was_done_before_it(
-    stub: RecordServiceStub, namespace: str
-) -> None:
-    put_all(stub, RecordInput(namespace=namespace, name="b", value=b"old"))
-    operations = [
-        putting(namespace, "a"),
-        deleting(namespace, "b"),
-        putting(namespace, "c", if_version=7),
-    ]
-    refusal = refused(lambda: transact(stub, *operations))
-    assert refusal.status_reason == "VERSION_MISMATCH"
-    assert values(stub, namespace, "a", "b", "c") == [None, b"old", None]
-
-
-def test_conditions_alone_are_a_transaction(stub: RecordServiceStub, namespace: str) -> None:
-    put_all(stub, RecordInput(namespace=namespace, name="r"))
-    there = Condition(namespace=namespace, name="r", version=1)
-    assert transact(stub, conditions=(there,)) == TransactResponse()
-    too_many = [Condition(namespace=namespace, name=f"{n}") for n in range(MOST + 1)]
-    with pytest.raises(RemoteError, match="1 to 1000"):
-        transact(stub, conditions=tuple(too_many))
-
-
 # A claim inside of a batch.
 
 
@@ -396,190 +277,3 @@ def test_a_batch_that_fails_claims_nothing(cast: Cast, namespace: str) -> None:
         put_all(theirs, RecordInput(namespace=namespace, name="a"))
         with pytest.raises(ForbiddenError):
             put_all(mine, RecordInput(namespace=namespace, name="a"))
-
-
-# Permissions of each item.
-
-
-@pytest.fixture
-def granted(cast: Cast, namespace: str) -> tuple[Actor, Actor]:
-    """An owner of two namespaces, and a guest who may read and write in one of them."""
-    owner, guest = cast.join("owner"), cast.join("guest")
-    for place in ("open", "closed"):
-        owner.client.put(f"{namespace}-{place}", "r", b"secret")
-    owner.grant(guest, "read write", f"{namespace}-open")
-    return owner, guest
-
-
-# case 48, case 55
-@pytest.mark.parametrize("closed_first", [True, False])
-def test_one_item_without_permission_refuses_the_whole_and_shows_nothing(
-    granted: tuple[Actor, Actor], namespace: str, closed_first: bool
-) -> None:
-    owner, guest = granted
-    places = [f"{namespace}-open", f"{namespace}-closed"]
-    places = places[::-1] if closed_first else places
-    requests: list[tuple[str, Message]] = [
-        (
-            "BatchGetRecords",
-            BatchGetRecordsRequest(
-                records=[RecordAddress(namespace=place, name="r") for place in places]
-            ),
-        ),
-        (
-            "BatchPutRecords",
-            BatchPutRecordsRequest(
-                records=[RecordInput(namespace=place, name="r", value=b"x") for place in places]
-            ),
-        ),
-        ("Transact", TransactRequest(operations=[getting(place, "r") for place in places])),
-        ("Transact", TransactRequest(operations=[putting(place, "r") for place in places])),
-        (
-            "Transact",
-            TransactRequest(
-                conditions=[Condition(namespace=f"{namespace}-closed", name="r", version=99)],
-                operations=[putting(f"{namespace}-open", "r")],
-            ),
-        ),
-        ("Transact", TransactRequest(operations=[deleting(f"{namespace}-open", "r")])),
-    ]
-    with wire_of(guest.member) as line:
-        for method, request in requests:
-            path = SERVICE + method
-            status = line.refusal(path, guest.member.signed(path, request))
-            assert (status.code, status.reason) == (7, "PERMISSION_DENIED")
-            assert dict(status.metadata) == {}
-    for place in places:
-        found = owner.client.get(place, "r")
-        assert (found.record.version, found.value) == (1, b"secret")
-
-
-# case 48
-def test_what_is_missing_is_refused_as_what_is_there_to_those_who_may_not_look(
-    granted: tuple[Actor, Actor], namespace: str
-) -> None:
-    _, guest = granted
-    with wire_of(guest.member) as line:
-        statuses = []
-        for place, name in ((f"{namespace}-closed", "r"), (f"{namespace}-closed", "none")):
-            for method, request in (
-                (
-                    "BatchGetRecords",
-                    BatchGetRecordsRequest(records=[RecordAddress(namespace=place, name=name)]),
-                ),
-                ("Transact", TransactRequest(operations=[getting(place, name)])),
-            ):
-                path = SERVICE + method
-                statuses.append(line.refusal(path, guest.member.signed(path, request)))
-    assert all(status == statuses[0] for status in statuses)
-
-
-@pytest.mark.parametrize("verb", ["read", "write", "delete", "list", "share", "admin"])
-def test_each_operation_takes_its_own_verb_and_no_other(
-    cast: Cast, namespace: str, verb: str
-) -> None:
-    owner, guest = cast.join("owner"), cast.join("guest")
-    owner.client.put(namespace, "r", b"v")
-    owner.client.put(namespace, "s", b"v")
-    owner.grant(guest, verb, namespace)
-    attempts: dict[str, Callable[[RecordServiceStub], object]] = {
-        "read": lambda stub: transact(stub, getting(namespace, "r")),
-        "write": lambda stub: transact(stub, putting(namespace, "r")),
-        "delete": lambda stub: transact(stub, deleting(namespace, "s")),
-        "condition": lambda stub: transact(
-            stub, conditions=(Condition(namespace=namespace, name="none"),)
-        ),
-    }
-    allowed = set()
-    with stub_of(guest.member) as stub:
-        for kind, attempt in attempts.items():
-            try:
-                attempt(stub)
-            except ForbiddenError:
-                continue
-            allowed.add(kind)
-    takes = {"read": {"read", "condition"}, "write": {"write"}, "delete": {"delete"}}
-    assert allowed == takes.get(verb, set())
-
-
-# case 55
-def test_whoever_may_write_and_not_read_is_told_no_more_than_the_version(
-    cast: Cast, namespace: str
-) -> None:
-    owner, guest = cast.join("owner"), cast.join("guest")
-    owner.client.put(namespace, "r", b"secret")
-    owner.grant(guest, "write", namespace)
-    with stub_of(guest.member) as stub:
-        done = transact(stub, putting(namespace, "r"))
-        assert b"secret" not in done.SerializeToString()
-        with pytest.raises(ForbiddenError):
-            transact(stub, putting(namespace, "r"), getting(namespace, "r"))
-    assert owner.client.get(namespace, "r").record.version == 2
-
-
-# Under load.
-
-
-# case 84
-def test_64_writers_who_demand_what_they_read_lose_no_update(
-    alice: Member, namespace: str, loop: LoopThread
-) -> None:
-    writers, tries = 64, 0
-
-    async def count_up() -> int:
-        nonlocal tries
-        async with alice.async_client() as client:
-            await client.put(namespace, "hot", b"0")
-
-            async def once() -> None:
-                nonlocal tries
-                while True:
-                    found = await client.get(namespace, "hot")
-                    tries += 1
-                    try:
-                        await client.put(
-                            namespace,
-                            "hot",
-                            b"%d" % (int(found.value) + 1),
-                            if_version=found.record.version,
-                        )
-                    except ConflictError:
-                        continue
-                    return
-
-            await asyncio.gather(*(once() for _ in range(writers)))
-            final = await client.get(namespace, "hot")
-            assert final.record.version == writers + 1
-            return int(final.value)
-
-    assert loop.run(count_up()) == writers
-    assert tries > writers  # else they did not meet
-
-
-# case 83
-def test_a_long_list_comes_in_pages_of_bounded_size(
-    stub: RecordServiceStub, namespace: str
-) -> None:
-    names = [f"{number:05}" for number in range(2_500)]
-    for start in range(0, len(names), MOST):
-        put_all(
-            stub,
-            *(RecordInput(namespace=namespace, name=name) for name in names[start : start + MOST]),
-        )
-    listed: list[str] = []
-    sizes: list[int] = []
-    token = ""
-    while token or not sizes:
-        page = stub.ListRecords(
-            ListRecordsRequest(namespace=namespace, page_size=MOST, page_token=token),
-            timeout=TIMEOUT,
-        )
-        listed += [record.name for record in page.records]
-        sizes.append(len(page.records))
-        token = page.next_page_token
-    assert listed == names
-    assert sizes == [MOST, MOST, 500]
-    with pytest.raises(RemoteError, match="at most 1000 items"):
-        stub.ListRecords(
-            ListRecordsRequest(namespace=namespace, page_size=MOST + 1), timeout=TIMEOUT
-        )
